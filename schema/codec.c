@@ -1,0 +1,757 @@
+// MessagePack in and out. The bytes are walked once with every count held against the bytes that are left,
+// because a 5-byte array32 header alone makes msgpack-c allocate 128 GiB; only then msgpack-c builds the tree
+// that document_read() takes fields from. JSON meets the same tree (json.c), so there is one decoder.
+// SPDX-License-Identifier: MIT
+#include "codec.h"
+
+#include "document.h"
+#include "writer.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- walking bytes before they are unpacked
+
+struct cursor {
+	const uint8_t *at;
+	size_t left;
+};
+
+static int take(struct cursor *cursor, size_t size) {
+	if (size > cursor->left)
+		return -EBADMSG;
+	cursor->at += size;
+	cursor->left -= size;
+	return 0;
+}
+
+static int take_length(struct cursor *cursor, size_t width, size_t *ret) {
+	const uint8_t *at = cursor->at;
+
+	if (take(cursor, width) < 0)
+		return -EBADMSG;
+	*ret = 0;
+	for (size_t i = 0; i < width; i++)
+		*ret = *ret << 8 | at[i];
+	return 0;
+}
+
+// Reads the head of one element: skips its payload and tells how many elements are inside it.
+static int take_element(struct cursor *cursor, size_t *ret_inside) {
+	// Payload of 0xc0 to 0xdf: fixed sizes, or the width of a length that counts bytes, elements or
+	// pairs.
+	static const struct {
+		uint8_t fixed, width, extra;
+		enum { PLAIN, BYTES, ELEMENTS, PAIRS, BAD } kind;
+	} heads[32] = {
+	        {0, 0, 0, PLAIN},    {0, 0, 0, BAD},      {0, 0, 0, PLAIN}, {0, 0, 0, PLAIN},
+	        {0, 1, 0, BYTES},    {0, 2, 0, BYTES},    {0, 4, 0, BYTES}, {0, 1, 1, BYTES},
+	        {0, 2, 1, BYTES},    {0, 4, 1, BYTES},    {4, 0, 0, PLAIN}, {8, 0, 0, PLAIN},
+	        {1, 0, 0, PLAIN},    {2, 0, 0, PLAIN},    {4, 0, 0, PLAIN}, {8, 0, 0, PLAIN},
+	        {1, 0, 0, PLAIN},    {2, 0, 0, PLAIN},    {4, 0, 0, PLAIN}, {8, 0, 0, PLAIN},
+	        {2, 0, 0, PLAIN},    {3, 0, 0, PLAIN},    {5, 0, 0, PLAIN}, {9, 0, 0, PLAIN},
+	        {17, 0, 0, PLAIN},   {0, 1, 0, BYTES},    {0, 2, 0, BYTES}, {0, 4, 0, BYTES},
+	        {0, 2, 0, ELEMENTS}, {0, 4, 0, ELEMENTS}, {0, 2, 0, PAIRS}, {0, 4, 0, PAIRS},
+	};
+	uint8_t head;
+	size_t length = 0;
+
+	*ret_inside = 0;
+	if (cursor->left == 0)
+		return -EBADMSG;
+	head = *cursor->at;
+	(void)take(cursor, 1);
+	if (head < 0x80 || head >= 0xe0)
+		return 0;
+	if (head < 0x90) {
+		*ret_inside = 2 * (size_t)(head & 0x0f);
+		return 0;
+	}
+	if (head < 0xa0) {
+		*ret_inside = head & 0x0f;
+		return 0;
+	}
+	if (head < 0xc0)
+		return take(cursor, head & 0x1f);
+
+	head &= 0x1f;
+	if (take_length(cursor, heads[head].width, &length) < 0)
+		return -EBADMSG;
+	switch (heads[head].kind) {
+	case PLAIN:
+		return take(cursor, heads[head].fixed);
+	case BYTES:
+		return take(cursor, length + heads[head].extra);
+	case ELEMENTS:
+		*ret_inside = length;
+		return 0;
+	case PAIRS:
+		*ret_inside = 2 * length;
+		return 0;
+	case BAD:
+		break;
+	}
+	return -EBADMSG;
+}
+
+// Every element takes at least one byte, so counts that fit in the bytes bound what unpacking allocates.
+static int check_frame(const uint8_t *data, size_t size, struct status *status) {
+	struct cursor cursor = {data, size};
+	size_t open[LIMIT_NESTING + 1] = {1}; // elements still to come at each level
+	size_t depth = 0, inside;
+
+	if (size > LIMIT_FRAME_SIZE)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "frame of %zu bytes: at most %d", size,
+		                  LIMIT_FRAME_SIZE);
+	for (;;) {
+		while (open[depth] == 0) {
+			if (depth == 0) {
+				if (cursor.left > 0)
+					return status_set(status, STATUS_INVALID_ARGUMENT,
+					                  "%zu bytes behind the message", cursor.left);
+				return 0;
+			}
+			depth--;
+		}
+		open[depth]--;
+		if (take_element(&cursor, &inside) < 0)
+			return status_set(status, STATUS_INVALID_ARGUMENT,
+			                  "not MessagePack, or cut short at byte %zu", size - cursor.left);
+		if (inside == 0)
+			continue;
+		if (inside > cursor.left)
+			return status_set(status, STATUS_INVALID_ARGUMENT,
+			                  "%zu elements announced at byte %zu, %zu bytes left", inside,
+			                  size - cursor.left, cursor.left);
+		if (depth == LIMIT_NESTING)
+			return status_set(status, STATUS_INVALID_ARGUMENT, "nested deeper than %d",
+			                  LIMIT_NESTING);
+		open[++depth] = inside;
+	}
+}
+
+// ---- documents
+
+int document_new(struct document **ret) {
+	struct document *document = calloc(1, sizeof(*document));
+
+	if (document == NULL)
+		return -ENOMEM;
+	if (!msgpack_zone_init(&document->zone, MSGPACK_ZONE_CHUNK_SIZE)) {
+		free(document);
+		return -ENOMEM;
+	}
+	*ret = document;
+	return 0;
+}
+
+void document_close(struct document *document) {
+	if (document == NULL)
+		return;
+	msgpack_zone_destroy(&document->zone);
+	free(document);
+}
+
+void *document_alloc(struct document *document, size_t size) {
+	return msgpack_zone_malloc(&document->zone, size > 0 ? size : 1);
+}
+
+int document_from_msgpack(const void *data, size_t size, struct document **ret, struct status *status) {
+	CLEANUP(document_closep) struct document *document = NULL;
+	msgpack_unpack_return result;
+	size_t offset = 0;
+	char *copy;
+	int rc;
+
+	if ((rc = check_frame(data, size, status)) < 0)
+		return rc;
+	if ((rc = document_new(&document)) < 0)
+		return rc;
+	// Strings of the tree point into the bytes that were unpacked, so those are the document's own.
+	copy = document_alloc(document, size);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, data, size);
+	result = msgpack_unpack(copy, size, &offset, &document->zone, &document->root);
+	if (result == MSGPACK_UNPACK_NOMEM_ERROR)
+		return -ENOMEM;
+	if (result != MSGPACK_UNPACK_SUCCESS && result != MSGPACK_UNPACK_EXTRA_BYTES)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "not MessagePack");
+	if (document->root.type != MSGPACK_OBJECT_MAP)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "not a map");
+
+	*ret = document;
+	document = NULL;
+	return 0;
+}
+
+// ---- values of one kind
+
+// Length of the UTF-8 sequence at 'text', 0 when it is none (RFC 3629: shortest form, no surrogates).
+static size_t utf8_length(const uint8_t *text, size_t left, uint32_t *ret) {
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t length = text[0] < 0x80       ? 1
+	                : text[0] >> 5 == 6  ? 2
+	                : text[0] >> 4 == 14 ? 3
+	                : text[0] >> 3 == 30 ? 4
+	                                     : 0;
+	uint32_t code;
+
+	if (length == 0 || length > left)
+		return 0;
+	code = length == 1 ? text[0] : text[0] & (0x7fU >> length);
+	for (size_t i = 1; i < length; i++) {
+		if (text[i] >> 6 != 2)
+			return 0;
+		code = code << 6 | (text[i] & 0x3f);
+	}
+	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	*ret = code;
+	return length;
+}
+
+static const char *text_fault(const char *text, size_t size, bool is_id) {
+	if (is_id && size == 0)
+		return "must not be empty";
+	if (size > (is_id ? (size_t)LIMIT_ID_SIZE : (size_t)LIMIT_TEXT_SIZE))
+		return is_id ? "longer than 255 bytes" : "longer than 65536 bytes";
+	for (size_t at = 0; at < size;) {
+		uint32_t code = 0;
+		size_t length = utf8_length((const uint8_t *)text + at, size - at, &code);
+
+		if (length == 0 || code == 0)
+			return "not UTF-8 text";
+		if (is_id && (code < 0x20 || (code >= 0x7f && code <= 0x9f)))
+			return "holds a control character";
+		at += length;
+	}
+	return NULL;
+}
+
+bool id_is_valid(const char *id) {
+	return text_fault(id, strlen(id), true) == NULL;
+}
+
+static int bad(struct status *status, const struct field *field, const char *what) {
+	return status_set(status, STATUS_INVALID_ARGUMENT, "%s: %s", field->name, what);
+}
+
+static int read_text(struct document *document, const msgpack_object *object, const struct field *field,
+                     bool is_id, const char **ret, struct status *status) {
+	const char *fault;
+	char *copy;
+
+	if (object->type != MSGPACK_OBJECT_STR)
+		return bad(status, field, "must be text");
+	fault = text_fault(object->via.str.ptr, object->via.str.size, is_id);
+	if (fault != NULL)
+		return bad(status, field, fault);
+	copy = document_alloc(document, object->via.str.size + (size_t)1);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, object->via.str.ptr, object->via.str.size);
+	copy[object->via.str.size] = '\0';
+	*ret = copy;
+	return 0;
+}
+
+// A decimal string, as proto3's JSON writes 64-bit integers.
+static int read_decimal(const msgpack_object *object, bool is_signed, int64_t *ret_signed,
+                        uint64_t *ret_unsigned) {
+	char digits[24];
+	size_t size = object->via.str.size;
+	bool negative = size > 0 && object->via.str.ptr[0] == '-';
+	char *end;
+
+	if (size == 0 || size >= sizeof(digits) || (negative && !is_signed))
+		return -EINVAL;
+	memcpy(digits, object->via.str.ptr, size);
+	digits[size] = '\0';
+	if (strspn(digits + negative, "0123456789") != size - negative || size == (size_t)negative)
+		return -EINVAL;
+	errno = 0;
+	if (is_signed)
+		*ret_signed = strtoll(digits, &end, 10);
+	else
+		*ret_unsigned = strtoull(digits, &end, 10);
+	return errno == 0 ? 0 : -ERANGE;
+}
+
+static int read_signed(const struct document *document, const msgpack_object *object, int64_t *ret) {
+	uint64_t unused;
+
+	switch (object->type) {
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+		if (object->via.u64 > INT64_MAX)
+			return -ERANGE;
+		*ret = (int64_t)object->via.u64;
+		return 0;
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+		*ret = object->via.i64;
+		return 0;
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64:
+		if (!(fabs(object->via.f64) < 0x1p63) || object->via.f64 != floor(object->via.f64))
+			return -EINVAL;
+		*ret = (int64_t)object->via.f64;
+		return 0;
+	case MSGPACK_OBJECT_STR:
+		return document->from_json ? read_decimal(object, true, ret, &unused) : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int read_unsigned(const struct document *document, const msgpack_object *object, uint64_t *ret) {
+	int64_t unused;
+
+	switch (object->type) {
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+		*ret = object->via.u64;
+		return 0;
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64:
+		if (!(object->via.f64 >= 0 && object->via.f64 < 0x1p64) ||
+		    object->via.f64 != floor(object->via.f64))
+			return -EINVAL;
+		*ret = (uint64_t)object->via.f64;
+		return 0;
+	case MSGPACK_OBJECT_STR:
+		return document->from_json ? read_decimal(object, false, &unused, ret) : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int read_real(const msgpack_object *object, double *ret) {
+	switch (object->type) {
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+		*ret = (double)object->via.u64;
+		return 0;
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+		*ret = (double)object->via.i64;
+		return 0;
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64:
+		if (!isfinite(object->via.f64))
+			return -ERANGE;
+		*ret = object->via.f64;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int out_of_range(struct status *status, const struct field *field) {
+	if (isinf(field->max))
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: must be at least %.15g", field->name,
+		                  field->min);
+	return status_set(status, STATUS_INVALID_ARGUMENT, "%s: must be from %.15g to %.15g", field->name,
+	                  field->min, field->max);
+}
+
+// ---- fields
+
+static int read_map(struct document *document, const msgpack_object *map, const struct message *message,
+                    void *body, struct status *status);
+
+static int take_array(const msgpack_object *object, const struct field *field, struct status *status) {
+	if (object->type != MSGPACK_OBJECT_ARRAY)
+		return bad(status, field, "must be an array");
+	if (object->via.array.size > field->max_count)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: %u elements, at most %zu",
+		                  field->name, object->via.array.size, field->max_count);
+	return 0;
+}
+
+static int read_list(struct document *document, const msgpack_object *object, const struct field *field,
+                     void **ret, struct status *status) {
+	size_t n, size = field->element->size;
+	char *elements;
+	int rc;
+
+	if ((rc = take_array(object, field, status)) < 0)
+		return rc;
+	n = object->via.array.size;
+	elements = document_alloc(document, n * size);
+	if (elements == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		rc = read_map(document, &object->via.array.ptr[i], field->element, elements + i * size,
+		              status);
+		if (rc == -EINVAL && status != NULL)
+			status_prefix(status, "%s[%zu].", field->name, i);
+		if (rc < 0)
+			return rc;
+	}
+	*ret = elements;
+	return 0;
+}
+
+static int read_texts(struct document *document, const msgpack_object *object, const struct field *field,
+                      void **ret, struct status *status) {
+	const char **texts;
+	int rc;
+
+	if ((rc = take_array(object, field, status)) < 0)
+		return rc;
+	texts = document_alloc(document, object->via.array.size * sizeof(*texts));
+	if (texts == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < object->via.array.size; i++) {
+		if ((rc = read_text(document, &object->via.array.ptr[i], field, true, &texts[i], status)) < 0)
+			return rc;
+	}
+	*ret = texts;
+	return 0;
+}
+
+static int read_flags(struct document *document, const msgpack_object *object, const struct field *field,
+                      void **ret, struct status *status) {
+	bool *flags;
+	int rc;
+
+	if ((rc = take_array(object, field, status)) < 0)
+		return rc;
+	flags = document_alloc(document, object->via.array.size * sizeof(*flags));
+	if (flags == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < object->via.array.size; i++) {
+		if (object->via.array.ptr[i].type != MSGPACK_OBJECT_BOOLEAN)
+			return bad(status, field, "must hold true and false only");
+		flags[i] = object->via.array.ptr[i].via.boolean;
+	}
+	*ret = flags;
+	return 0;
+}
+
+// An element of rows or points: an array of just 'width' values.
+static int take_row(const msgpack_object *object, size_t width, const struct field *field, size_t index,
+                    struct status *status) {
+	if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size != width)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s[%zu]: must be an array of %zu numbers",
+		                  field->name, index, width);
+	return 0;
+}
+
+static int bad_row(struct status *status, const struct field *field, size_t row, size_t column,
+                   const char *what) {
+	return status_set(status, STATUS_INVALID_ARGUMENT, "%s[%zu][%zu]: %s", field->name, row, column,
+	                  what);
+}
+
+// The first row tells the width here; read_map() holds it against `names` when all fields are there.
+static int read_rows(struct document *document, const msgpack_object *object, const struct field *field,
+                     void **ret, struct status *status) {
+	size_t n, width = field->lead;
+	uint64_t *values;
+	int rc;
+
+	if ((rc = take_array(object, field, status)) < 0)
+		return rc;
+	n = object->via.array.size;
+	if (n > 0 && object->via.array.ptr[0].type == MSGPACK_OBJECT_ARRAY)
+		width = object->via.array.ptr[0].via.array.size;
+	if (width < field->lead || width > field->lead + LIMIT_NAMES)
+		return bad(status, field, "rows are too narrow or too wide");
+	values = document_alloc(document, n * width * sizeof(*values));
+	if (values == NULL)
+		return -ENOMEM;
+	for (size_t row = 0; row < n; row++) {
+		const msgpack_object *cells = &object->via.array.ptr[row];
+
+		if ((rc = take_row(cells, width, field, row, status)) < 0)
+			return rc;
+		for (size_t i = 0; i < width; i++) {
+			if (read_unsigned(document, &cells->via.array.ptr[i], &values[row * width + i]) < 0)
+				return bad_row(status, field, row, i,
+				               "must be a whole number, 0 to 2^64 - 1");
+		}
+		// A time beyond int64 would turn negative on its way to the disk; times come last in the
+		// lead.
+		if (values[row * width + field->lead - 1] > INT64_MAX)
+			return bad_row(status, field, row, field->lead - 1, "not a time in nanoseconds");
+	}
+	*ret = values;
+	return 0;
+}
+
+static int read_points(struct document *document, const msgpack_object *object, const struct field *field,
+                       void **ret, struct status *status) {
+	size_t size = sizeof(int64_t) + field->n_values * sizeof(double);
+	char *point;
+	int rc;
+
+	if ((rc = take_array(object, field, status)) < 0)
+		return rc;
+	point = document_alloc(document, object->via.array.size * size);
+	if (point == NULL)
+		return -ENOMEM;
+	*ret = point;
+	for (size_t i = 0; i < object->via.array.size; i++) {
+		const msgpack_object *cells = &object->via.array.ptr[i];
+		int64_t ts_ns;
+		double value;
+
+		if ((rc = take_row(cells, 1 + field->n_values, field, i, status)) < 0)
+			return rc;
+		if (read_signed(document, &cells->via.array.ptr[0], &ts_ns) < 0)
+			return bad_row(status, field, i, 0, "must be a time in nanoseconds");
+		memcpy(point, &ts_ns, sizeof(ts_ns));
+		point += sizeof(ts_ns);
+		for (size_t v = 1; v <= field->n_values; v++) {
+			if (read_real(&cells->via.array.ptr[v], &value) < 0 || value < 0)
+				return bad_row(status, field, i, v, "must be a finite number, not negative");
+			memcpy(point, &value, sizeof(value));
+			point += sizeof(value);
+		}
+	}
+	return 0;
+}
+
+static int read_field(struct document *document, const msgpack_object *object, const struct field *field,
+                      void *body, struct status *status) {
+	char *value = (char *)body + field->offset;
+	size_t count = object->type == MSGPACK_OBJECT_ARRAY ? object->via.array.size : 0;
+	char word[32];
+	void *pointer = NULL;
+	int rc = 0;
+
+	switch (field->kind) {
+	case FIELD_ID:
+	case FIELD_TEXT:
+		return read_text(document, object, field, field->kind == FIELD_ID,
+		                 (const char **)(void *)value, status);
+	case FIELD_FLAG:
+		if (object->type != MSGPACK_OBJECT_BOOLEAN)
+			return bad(status, field, "must be true or false");
+		*(bool *)value = object->via.boolean;
+		return 0;
+	case FIELD_NUMBER:
+		if (read_signed(document, object, (int64_t *)(void *)value) < 0)
+			return bad(status, field, "must be a whole number");
+		if ((double)*(int64_t *)(void *)value < field->min ||
+		    (double)*(int64_t *)(void *)value > field->max)
+			return out_of_range(status, field);
+		return 0;
+	case FIELD_TIME:
+		if (read_signed(document, object, (int64_t *)(void *)value) < 0)
+			return bad(status, field, "must be a time in nanoseconds");
+		return 0;
+	case FIELD_COUNT:
+		if (read_unsigned(document, object, (uint64_t *)(void *)value) < 0)
+			return bad(status, field, "must be a whole number, 0 to 2^64 - 1");
+		return 0;
+	case FIELD_REAL:
+		rc = read_real(object, (double *)(void *)value);
+		if (rc == -ERANGE)
+			return bad(status, field, "must be finite");
+		if (rc < 0)
+			return bad(status, field, "must be a number");
+		if (*(double *)(void *)value < field->min || *(double *)(void *)value > field->max)
+			return out_of_range(status, field);
+		return 0;
+	case FIELD_CHOICE:
+		if (object->type != MSGPACK_OBJECT_STR || object->via.str.size >= sizeof(word))
+			return bad(status, field, "not one of the words it can be");
+		memcpy(word, object->via.str.ptr, object->via.str.size);
+		word[object->via.str.size] = '\0';
+		if (choice_find(field->choices, word, (int *)(void *)value) < 0)
+			return bad(status, field, "not one of the words it can be");
+		return 0;
+	case FIELD_ONE:
+		pointer = document_alloc(document, field->element->size);
+		if (pointer == NULL)
+			return -ENOMEM;
+		rc = read_map(document, object, field->element, pointer, status);
+		if (rc == -EINVAL && status != NULL)
+			status_prefix(status, "%s.", field->name);
+		if (rc < 0)
+			return rc;
+		memcpy(value, &pointer, sizeof(pointer));
+		return 0;
+	case FIELD_LIST:
+		rc = read_list(document, object, field, &pointer, status);
+		break;
+	case FIELD_TEXTS:
+		rc = read_texts(document, object, field, &pointer, status);
+		break;
+	case FIELD_FLAGS:
+		rc = read_flags(document, object, field, &pointer, status);
+		break;
+	case FIELD_ROWS:
+		rc = read_rows(document, object, field, &pointer, status);
+		break;
+	case FIELD_POINTS:
+		rc = read_points(document, object, field, &pointer, status);
+		break;
+	}
+	if (rc < 0)
+		return rc;
+	memcpy(value, &pointer, sizeof(pointer));
+	memcpy((char *)body + field->count_offset, &count, sizeof(count));
+	return 0;
+}
+
+static const msgpack_object *find_key(const msgpack_object *map, const char *key) {
+	size_t size = strlen(key);
+
+	for (size_t i = 0; i < map->via.map.size; i++) {
+		const msgpack_object *name = &map->via.map.ptr[i].key;
+
+		if (name->type == MSGPACK_OBJECT_STR && name->via.str.size == size &&
+		    memcmp(name->via.str.ptr, key, size) == 0)
+			return &map->via.map.ptr[i].val;
+	}
+	return NULL;
+}
+
+static int check_row_width(const msgpack_object *map, const struct message *message, const struct field *rows,
+                           const void *body, struct status *status) {
+	const msgpack_object *object = find_key(map, rows->name);
+	size_t names = 0, width;
+
+	if (object == NULL || object->via.array.size == 0)
+		return 0;
+	for (size_t i = 0; i < message->n_fields; i++) {
+		if (message->fields[i].kind == FIELD_TEXTS && strcmp(message->fields[i].name, "names") == 0)
+			memcpy(&names, (const char *)body + message->fields[i].count_offset, sizeof(names));
+	}
+	width = object->via.array.ptr[0].via.array.size;
+	if (width != rows->lead + names)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: %zu values a row for %zu names",
+		                  rows->name, width - rows->lead, names);
+	return 0;
+}
+
+static int read_map(struct document *document, const msgpack_object *map, const struct message *message,
+                    void *body, struct status *status) {
+	uint64_t has = 0;
+	int rc;
+
+	message_init(message, body);
+	if (map->type != MSGPACK_OBJECT_MAP)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "must be a map");
+	for (size_t i = 0; i < message->n_fields; i++) {
+		const struct field *field = &message->fields[i];
+		const msgpack_object *object = find_key(map, field->name);
+
+		if (object == NULL || object->type == MSGPACK_OBJECT_NIL) {
+			if (field->presence == FIELD_REQUIRED)
+				return bad(status, field, "missing");
+			continue;
+		}
+		if ((rc = read_field(document, object, field, body, status)) < 0)
+			return rc;
+		has |= UINT64_C(1) << i;
+	}
+	memcpy(body, &has, sizeof(has)); // 'has' is the first member of every body
+	for (size_t i = 0; i < message->n_fields; i++) {
+		if (message->fields[i].kind != FIELD_ROWS)
+			continue;
+		if ((rc = check_row_width(map, message, &message->fields[i], body, status)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int document_read(struct document *document, const struct message *message, void *body,
+                  struct status *status) {
+	return read_map(document, &document->root, message, body, status);
+}
+
+// ---- writing
+
+struct packer {
+	struct writer writer;
+	msgpack_packer packer;
+	bool failed;
+};
+
+// msgpack_sbuffer_write() fails only without memory: remember it, so that the walk needs no error paths.
+static int packer_write(void *context, const char *data, size_t size) {
+	return msgpack_sbuffer_write(context, data, size);
+}
+
+#define PACKER(WRITER) ((struct packer *)(void *)(WRITER))
+
+static void pack_map(struct writer *writer, size_t n) {
+	PACKER(writer)->failed |= msgpack_pack_map(&PACKER(writer)->packer, n) != 0;
+}
+
+static void pack_array(struct writer *writer, size_t n) {
+	PACKER(writer)->failed |= msgpack_pack_array(&PACKER(writer)->packer, n) != 0;
+}
+
+static void pack_end(struct writer *writer) {
+	(void)writer; // MessagePack counts, it doesn't close
+}
+
+static void pack_text(struct writer *writer, const char *text) {
+	size_t size = strlen(text);
+
+	PACKER(writer)->failed |= msgpack_pack_str(&PACKER(writer)->packer, size) != 0 ||
+	                          msgpack_pack_str_body(&PACKER(writer)->packer, text, size) != 0;
+}
+
+static void pack_flag(struct writer *writer, bool flag) {
+	PACKER(writer)->failed |= (flag ? msgpack_pack_true(&PACKER(writer)->packer)
+	                                : msgpack_pack_false(&PACKER(writer)->packer)) != 0;
+}
+
+static void pack_signed(struct writer *writer, int64_t value) {
+	PACKER(writer)->failed |= msgpack_pack_int64(&PACKER(writer)->packer, value) != 0;
+}
+
+static void pack_unsigned(struct writer *writer, uint64_t value) {
+	PACKER(writer)->failed |= msgpack_pack_uint64(&PACKER(writer)->packer, value) != 0;
+}
+
+static void pack_real(struct writer *writer, double value) {
+	PACKER(writer)->failed |= msgpack_pack_double(&PACKER(writer)->packer, value) != 0;
+}
+
+static int encode_parts(const struct part *parts, size_t n_parts, struct bytes *ret) {
+	msgpack_sbuffer buffer;
+	struct packer packer = {
+	        .writer = {pack_map, pack_array, pack_end, pack_text, pack_text, pack_flag, pack_signed,
+	                   pack_signed, pack_unsigned, pack_real},
+	};
+
+	msgpack_sbuffer_init(&buffer);
+	msgpack_packer_init(&packer.packer, &buffer, packer_write);
+	write_parts(&packer.writer, parts, n_parts);
+	if (packer.failed) {
+		msgpack_sbuffer_destroy(&buffer);
+		return -ENOMEM;
+	}
+	*ret = (struct bytes){(uint8_t *)buffer.data, buffer.size};
+	return 0;
+}
+
+int message_encode(const struct message *message, const void *body, struct bytes *ret) {
+	return encode_parts(&(struct part){message, body}, 1, ret);
+}
+
+int request_encode(enum op op, const char *id, const void *body, struct bytes *ret) {
+	struct request_head head = {.op = requests[op].name, .id = id};
+
+	return encode_parts((struct part[]){{&request_head_message, &head}, {requests[op].request, body}}, 2,
+	                    ret);
+}
+
+int reply_encode(const struct message *reply, const char *id, const void *body, struct bytes *ret) {
+	struct reply_head head = {.ok = true, .id = id};
+
+	return encode_parts((struct part[]){{&reply_head_message, &head}, {reply, body}}, 2, ret);
+}
+
+int reply_encode_error(const struct status *status, const char *id, struct bytes *ret) {
+	struct failure failure = {.code = status_name(status->code), .message = status->message};
+	struct reply_head head = {.ok = false, .id = id, .error = &failure};
+
+	return encode_parts(&(struct part){&reply_head_message, &head}, 1, ret);
+}

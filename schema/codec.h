@@ -1,0 +1,47 @@
+// codec.h: messages to and from MessagePack and JSON. Only codec.c knows msgpack-c, only json.c knows
+// jansson.
+//
+// What a decoder accepts: one map with string keys, at most LIMIT_NESTING deep, whose counts all fit in the
+// bytes that are there (checked before anything is allocated), nothing behind it. Unknown keys are ignored.
+// Numbers come in any encoding that holds them. A violation is INVALID_ARGUMENT and names the field.
+//
+// Everything here may be used from any thread; one document from one thread at a time.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "message.h"
+#include "status.h"
+
+// A decoded map. Bodies read from it point into it: keep it as long as them.
+struct document;
+
+// Both copy what they need from the input. Return 0, -EINVAL with 'status', or -ENOMEM.
+int document_from_msgpack(const void *data, size_t size, struct document **ret, struct status *status);
+int document_from_json(const char *text, size_t size, struct document **ret, struct status *status);
+void document_close(struct document *);
+DEFINE_CLEANUP(struct document *, document_close)
+
+// Reads the map's keys into 'body', a structure of 'message'; the rest of 'body' gets defaults. May be called
+// more than once with different messages. Returns 0, -EINVAL with 'status', or -ENOMEM; 'body' is then
+// unspecified.
+int document_read(struct document *, const struct message *, void *body, struct status *status);
+
+// 'size' bytes that live as long as the document (for lists that are built beside what was read), or NULL.
+void *document_alloc(struct document *, size_t size);
+
+// One body as a MessagePack map. Return 0 or -ENOMEM; the caller frees 'ret' with bytes_fini().
+int message_encode(const struct message *, const void *body, struct bytes *ret);
+
+// {"op": ..., the body}; {"ok": true, the body}; {"ok": false, "error": {...}}. 'id' may be NULL.
+int request_encode(enum op op, const char *id, const void *body, struct bytes *ret);
+int reply_encode(const struct message *reply, const char *id, const void *body, struct bytes *ret);
+int reply_encode_error(const struct status *status, const char *id, struct bytes *ret);
+
+// One body as JSON, NUL-terminated, on one line or indented by two. The caller frees 'ret'. Returns 0 or
+// -ENOMEM.
+int message_to_json(const struct message *, const void *body, bool indent, char **ret);
+
+// Is this a good id (not empty, at most LIMIT_ID_SIZE bytes, valid UTF-8, no control characters)?
+bool id_is_valid(const char *id);

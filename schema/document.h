@@ -1,0 +1,15 @@
+// document.h: what codec.c and json.c share: a parsed map whose memory is one msgpack zone.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "codec.h"
+
+#include <msgpack.h>
+
+struct document {
+	msgpack_zone zone;
+	msgpack_object root; // a map
+	bool from_json;      // 64-bit integers may be decimal strings
+};
+
+int document_new(struct document **ret);

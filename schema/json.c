@@ -1,0 +1,213 @@
+// JSON in and out, by jansson. Reading turns the text into the same tree as MessagePack, so that codec.c
+// decodes both. SPDX-License-Identifier: MIT
+#include "codec.h"
+
+#include "document.h"
+#include "writer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+// ---- reading
+
+static int convert(struct document *document, json_t *json, size_t depth, msgpack_object *ret);
+
+static int convert_text(struct document *document, const char *text, size_t size, msgpack_object *ret) {
+	char *copy = document_alloc(document, size);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, text, size);
+	ret->type = MSGPACK_OBJECT_STR;
+	ret->via.str.ptr = copy;
+	ret->via.str.size = (uint32_t)size;
+	return 0;
+}
+
+static int convert_map(struct document *document, json_t *json, size_t depth, msgpack_object *ret) {
+	size_t n = 0;
+	const char *key;
+	json_t *value;
+	int rc;
+
+	ret->type = MSGPACK_OBJECT_MAP;
+	ret->via.map.size = (uint32_t)json_object_size(json);
+	ret->via.map.ptr = document_alloc(document, ret->via.map.size * sizeof(*ret->via.map.ptr));
+	if (ret->via.map.ptr == NULL)
+		return -ENOMEM;
+	json_object_foreach(json, key, value) {
+		if ((rc = convert_text(document, key, strlen(key), &ret->via.map.ptr[n].key)) < 0 ||
+		    (rc = convert(document, value, depth + 1, &ret->via.map.ptr[n].val)) < 0)
+			return rc;
+		n++;
+	}
+	return 0;
+}
+
+static int convert_array(struct document *document, json_t *json, size_t depth, msgpack_object *ret) {
+	int rc;
+
+	ret->type = MSGPACK_OBJECT_ARRAY;
+	ret->via.array.size = (uint32_t)json_array_size(json);
+	ret->via.array.ptr = document_alloc(document, ret->via.array.size * sizeof(*ret->via.array.ptr));
+	if (ret->via.array.ptr == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < ret->via.array.size; i++) {
+		if ((rc = convert(document, json_array_get(json, i), depth + 1, &ret->via.array.ptr[i])) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int convert(struct document *document, json_t *json, size_t depth, msgpack_object *ret) {
+	if (depth > LIMIT_NESTING)
+		return -ELOOP;
+	switch (json_typeof(json)) {
+	case JSON_OBJECT:
+		return convert_map(document, json, depth, ret);
+	case JSON_ARRAY:
+		return convert_array(document, json, depth, ret);
+	case JSON_STRING:
+		return convert_text(document, json_string_value(json), json_string_length(json), ret);
+	case JSON_INTEGER:
+		ret->type = json_integer_value(json) < 0 ? MSGPACK_OBJECT_NEGATIVE_INTEGER
+		                                         : MSGPACK_OBJECT_POSITIVE_INTEGER;
+		ret->via.i64 = json_integer_value(json);
+		return 0;
+	case JSON_REAL:
+		ret->type = MSGPACK_OBJECT_FLOAT64;
+		ret->via.f64 = json_real_value(json);
+		return 0;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		ret->type = MSGPACK_OBJECT_BOOLEAN;
+		ret->via.boolean = json_is_true(json);
+		return 0;
+	case JSON_NULL:
+		ret->type = MSGPACK_OBJECT_NIL;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int document_from_json(const char *text, size_t size, struct document **ret, struct status *status) {
+	CLEANUP(document_closep) struct document *document = NULL;
+	json_error_t error;
+	json_t *json;
+	int rc;
+
+	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	if (json == NULL)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "line %d, column %d: %s", error.line,
+		                  error.column, error.text);
+	rc = document_new(&document);
+	if (rc == 0) {
+		document->from_json = true;
+		rc = convert(document, json, 0, &document->root);
+	}
+	json_decref(json);
+	if (rc == -ELOOP)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "nested deeper than %d", LIMIT_NESTING);
+	if (rc < 0)
+		return rc;
+	if (document->root.type != MSGPACK_OBJECT_MAP)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "not a JSON object");
+
+	*ret = document;
+	document = NULL;
+	return 0;
+}
+
+// ---- writing
+
+struct builder {
+	struct writer writer;
+	json_t *stack[2 * LIMIT_NESTING];
+	const char *keys[2 * LIMIT_NESTING]; // of the value that comes next, at each level
+	size_t depth;
+	json_t *root;
+	bool failed;
+};
+
+#define BUILDER(WRITER) ((struct builder *)(void *)(WRITER))
+
+// Puts a value where the walk is; the tree takes it over.
+static void place(struct builder *builder, json_t *value) {
+	json_t *parent = builder->depth > 0 ? builder->stack[builder->depth - 1] : NULL;
+
+	if (parent == NULL)
+		builder->root = value;
+	else if (json_is_array(parent))
+		builder->failed |= json_array_append_new(parent, value) != 0;
+	else
+		builder->failed |= json_object_set_new(parent, builder->keys[builder->depth - 1], value) != 0;
+	builder->failed |= value == NULL;
+}
+
+static void open_container(struct builder *builder, json_t *container) {
+	place(builder, container);
+	builder->stack[builder->depth++] = container;
+}
+
+static void build_map(struct writer *writer, size_t n) {
+	(void)n;
+	open_container(BUILDER(writer), json_object());
+}
+
+static void build_array(struct writer *writer, size_t n) {
+	(void)n;
+	open_container(BUILDER(writer), json_array());
+}
+
+static void build_end(struct writer *writer) {
+	BUILDER(writer)->depth--;
+}
+
+static void build_key(struct writer *writer, const char *key) {
+	BUILDER(writer)->keys[BUILDER(writer)->depth - 1] = key;
+}
+
+static void build_text(struct writer *writer, const char *text) {
+	place(BUILDER(writer), json_string(text));
+}
+
+static void build_flag(struct writer *writer, bool flag) {
+	place(BUILDER(writer), json_boolean(flag));
+}
+
+static void build_number(struct writer *writer, int64_t value) {
+	place(BUILDER(writer), json_integer(value));
+}
+
+static void build_time(struct writer *writer, int64_t value) {
+	place(BUILDER(writer), json_sprintf("%" PRId64, value));
+}
+
+static void build_count(struct writer *writer, uint64_t value) {
+	place(BUILDER(writer), json_sprintf("%" PRIu64, value));
+}
+
+static void build_real(struct writer *writer, double value) {
+	place(BUILDER(writer), json_real(value));
+}
+
+int message_to_json(const struct message *message, const void *body, bool indent, char **ret) {
+	struct builder builder = {
+	        .writer = {build_map, build_array, build_end, build_key, build_text, build_flag, build_number,
+	                   build_time, build_count, build_real},
+	};
+	char *text = NULL;
+
+	write_parts(&builder.writer, &(struct part){message, body}, 1);
+	if (!builder.failed)
+		text = json_dumps(builder.root,
+		                  (indent ? JSON_INDENT(2) : JSON_COMPACT) | JSON_REAL_PRECISION(12));
+	json_decref(builder.root);
+	if (text == NULL)
+		return -ENOMEM;
+	*ret = text;
+	return 0;
+}
