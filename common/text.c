@@ -228,7 +228,7 @@ const char *text_from_time_ns(int64_t time_ns, char text[static TIME_TEXT_SIZE])
 static bool divides_evenly(double seconds, const struct unit *unit) {
 	double count = seconds / unit->seconds;
 
-	return count >= 1 && fabs(count - round(count)) <= 1e-9 * count;
+	return count >= 1 && count < 1000 && fabs(count - round(count)) <= 1e-9 * count;
 }
 
 const char *text_from_seconds(double seconds, char text[static DURATION_TEXT_SIZE]) {
