@@ -1,0 +1,67 @@
+# A thin wrapper over meson. `make demo` and `make test` are all that a newcomer needs.
+BUILD ?= build
+MESON_ARGS ?=
+
+.PHONY: all deps demo test bench bench-plugin bench-forecast lint format asan tsan fuzz cover install uninstall clean
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) $(MESON_ARGS) >/dev/null
+
+deps:
+	@tools/deps
+
+# ONCE=1: exit when the story is told, non-zero if a step did not happen as described
+demo: deps all
+	@tools/demo --build $(BUILD) $(if $(ONCE),--once)
+
+test: deps all
+	@tools/run-tests $(BUILD)
+
+bench: bench-plugin bench-forecast
+
+bench-plugin: deps all
+	@/usr/bin/python3 tests/bench/bench_plugin.py --build $(BUILD)
+
+bench-forecast: deps all
+	@tests/bench/bench_forecast.sh $(BUILD)
+
+lint: deps
+	@tools/lint
+
+format:
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+# Criterion exits 0 when a test leaks: a report on disk is what fails here.
+asan: deps
+	@[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C build-asan
+	@rm -f build-asan/report.*
+	@ASAN_OPTIONS=log_path=$(CURDIR)/build-asan/report UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		tools/run-tests build-asan --suite unit --suite property --suite fuzz
+	@! cat build-asan/report.* 2>/dev/null
+
+# Criterion does not run under TSan: the races are looked for by plain programs.
+tsan: deps
+	@[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
+	@ninja -C build-tsan
+	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/stress/tsan.supp:halt_on_error=1 tools/run-tests build-tsan --suite stress
+
+# SECONDS=600 for each target
+fuzz: deps
+	@tests/fuzz/run $(or $(SECONDS),60)
+
+cover: deps
+	@[ -f build-cover/build.ninja ] || meson setup build-cover -Db_coverage=true >/dev/null
+	@tools/run-tests build-cover && ninja -C build-cover coverage-text && cat build-cover/meson-logs/coverage.txt
+
+install: all
+	@meson install -C $(BUILD)
+
+uninstall:
+	@ninja -C $(BUILD) uninstall
+
+clean:
+	@rm -rf build build-asan build-tsan build-lint build-cover build-fuzz
