@@ -596,25 +596,30 @@ static int read_field(struct document *document, const msgpack_object *object, c
 	return 0;
 }
 
-static const msgpack_object *find_key(const msgpack_object *map, const char *key) {
+// The value of a key (NULL when it is not there), and how often the key is there.
+static const msgpack_object *find_key(const msgpack_object *map, const char *key, size_t *ret_n) {
+	const msgpack_object *found = NULL;
 	size_t size = strlen(key);
 
+	*ret_n = 0;
 	for (size_t i = 0; i < map->via.map.size; i++) {
 		const msgpack_object *name = &map->via.map.ptr[i].key;
 
 		if (name->type == MSGPACK_OBJECT_STR && name->via.str.size == size &&
-		    memcmp(name->via.str.ptr, key, size) == 0)
-			return &map->via.map.ptr[i].val;
+		    memcmp(name->via.str.ptr, key, size) == 0) {
+			found = &map->via.map.ptr[i].val;
+			++*ret_n;
+		}
 	}
-	return NULL;
+	return found;
 }
 
 static int check_row_width(const msgpack_object *map, const struct message *message, const struct field *rows,
                            const void *body, struct status *status) {
-	const msgpack_object *object = find_key(map, rows->name);
-	size_t names = 0, width;
+	size_t names = 0, width, n;
+	const msgpack_object *object = find_key(map, rows->name, &n);
 
-	if (object == NULL || object->via.array.size == 0)
+	if (object == NULL || object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size == 0)
 		return 0;
 	for (size_t i = 0; i < message->n_fields; i++) {
 		if (message->fields[i].kind == FIELD_TEXTS && strcmp(message->fields[i].name, "names") == 0)
@@ -637,8 +642,11 @@ static int read_map(struct document *document, const msgpack_object *map, const 
 		return status_set(status, STATUS_INVALID_ARGUMENT, "must be a map");
 	for (size_t i = 0; i < message->n_fields; i++) {
 		const struct field *field = &message->fields[i];
-		const msgpack_object *object = find_key(map, field->name);
+		size_t n;
+		const msgpack_object *object = find_key(map, field->name, &n);
 
+		if (n > 1)
+			return bad(status, field, "is there twice");
 		if (object == NULL || object->type == MSGPACK_OBJECT_NIL) {
 			if (field->presence == FIELD_REQUIRED)
 				return bad(status, field, "missing");

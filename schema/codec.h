@@ -2,8 +2,9 @@
 // jansson.
 //
 // What a decoder accepts: one map with string keys, at most LIMIT_NESTING deep, whose counts all fit in the
-// bytes that are there (checked before anything is allocated), nothing behind it. Unknown keys are ignored.
-// Numbers come in any encoding that holds them. A violation is INVALID_ARGUMENT and names the field.
+// bytes that are there (checked before anything is allocated), nothing behind it. Unknown keys are ignored, a
+// known key that is there twice is refused. Numbers come in any encoding that holds them. A violation is
+// INVALID_ARGUMENT and names the field.
 //
 // Everything here may be used from any thread; one document from one thread at a time.
 // SPDX-License-Identifier: MIT
@@ -42,6 +43,15 @@ int reply_encode_error(const struct status *status, const char *id, struct bytes
 // One body as JSON, NUL-terminated, on one line or indented by two. The caller frees 'ret'. Returns 0 or
 // -ENOMEM.
 int message_to_json(const struct message *, const void *body, bool indent, char **ret);
+
+// A published message as one line of JSON: {"topic": ..., the body}, or {"topic": ..., "error": ...} when
+// 'error' is not NULL. Same result as message_to_json().
+int event_to_json(const char *topic, const char *error, const struct message *, const void *body, char **ret);
+
+// reply_encode() and reply_encode_error() as one JSON object, for programs that answer in JSON. Same result
+// as message_to_json().
+int reply_to_json(const struct message *reply, const char *id, const void *body, bool indent, char **ret);
+int reply_error_to_json(const struct status *status, const char *id, char **ret);
 
 // Is this a good id (not empty, at most LIMIT_ID_SIZE bytes, valid UTF-8, no control characters)?
 bool id_is_valid(const char *id);

@@ -6,8 +6,10 @@
 #include "writer.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -191,23 +193,52 @@ static void build_count(struct writer *writer, uint64_t value) {
 }
 
 static void build_real(struct writer *writer, double value) {
-	place(BUILDER(writer), json_real(value));
+	// Shown in DBL_DIG digits, the largest doubles would round to what no double holds.
+	const double largest = 1.79769313486231e308;
+
+	place(BUILDER(writer), json_real(fmax(fmin(value, largest), -largest)));
 }
 
-int message_to_json(const struct message *message, const void *body, bool indent, char **ret) {
+static int parts_to_json(const struct part *parts, size_t n_parts, bool indent, char **ret) {
 	struct builder builder = {
 	        .writer = {build_map, build_array, build_end, build_key, build_text, build_flag, build_number,
 	                   build_time, build_count, build_real},
 	};
 	char *text = NULL;
 
-	write_parts(&builder.writer, &(struct part){message, body}, 1);
+	write_parts(&builder.writer, parts, n_parts);
+	// DBL_DIG: what a person wrote as 9.92 is shown as 9.92, and reads back as the same number.
 	if (!builder.failed)
 		text = json_dumps(builder.root,
-		                  (indent ? JSON_INDENT(2) : JSON_COMPACT) | JSON_REAL_PRECISION(12));
+		                  (indent ? JSON_INDENT(2) : JSON_COMPACT) | JSON_REAL_PRECISION(DBL_DIG));
 	json_decref(builder.root);
 	if (text == NULL)
 		return -ENOMEM;
 	*ret = text;
 	return 0;
+}
+
+int message_to_json(const struct message *message, const void *body, bool indent, char **ret) {
+	return parts_to_json(&(struct part){message, body}, 1, indent, ret);
+}
+
+int event_to_json(const char *topic, const char *error, const struct message *message, const void *body,
+                  char **ret) {
+	struct event_head head = {.topic = topic, .error = error};
+
+	return parts_to_json((struct part[]){{&event_head_message, &head}, {message, body}},
+	                     error == NULL ? 2 : 1, false, ret);
+}
+
+int reply_to_json(const struct message *reply, const char *id, const void *body, bool indent, char **ret) {
+	struct reply_head head = {.ok = true, .id = id};
+
+	return parts_to_json((struct part[]){{&reply_head_message, &head}, {reply, body}}, 2, indent, ret);
+}
+
+int reply_error_to_json(const struct status *status, const char *id, char **ret) {
+	struct failure failure = {.code = status_name(status->code), .message = status->message};
+	struct reply_head head = {.ok = false, .id = id, .error = &failure};
+
+	return parts_to_json(&(struct part){&reply_head_message, &head}, 1, false, ret);
 }

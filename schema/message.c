@@ -1,5 +1,5 @@
-// The tables of messages.def, choices.def, requests.def and port_sample.def as data. No logic of any one
-// message. SPDX-License-Identifier: MIT
+// The tables of messages.def, choices.def, requests.def, topics.def and port_sample.def as data. No logic of
+// any one message. SPDX-License-Identifier: MIT
 #include "message.h"
 
 #include <errno.h>
@@ -122,6 +122,29 @@ const struct request_info requests[N_OPS] = {
 #include "requests.def"
 #undef REQUEST
 };
+
+const struct topic_info topics[N_TOPICS] = {
+#define TOPIC(NAME, WORD, REST, MESSAGE, FROM, WHEN)                                                         \
+	{                                                                                                    \
+		WORD, REST, &MESSAGE                                                                         \
+		##_message, FROM, WHEN                                                                       \
+	}                                                                                                    \
+	,
+#include "topics.def"
+#undef TOPIC
+};
+
+int topic_find(const char *text, size_t size, enum topic *ret) {
+	for (int topic = 0; topic < N_TOPICS; topic++) {
+		size_t length = strlen(topics[topic].word);
+
+		if (size > length && memcmp(text, topics[topic].word, length) == 0 && text[length] == '/') {
+			*ret = (enum topic)topic;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
 
 int op_find(const char *name, enum op *ret) {
 	for (int op = 0; op < N_OPS; op++) {

@@ -221,6 +221,26 @@ extern const size_t n_messages;
 #define SET(BODY, MESSAGE, FIELD, VALUE)                                                                     \
 	((BODY)->FIELD = (VALUE), (void)((BODY)->has |= UINT64_C(1) << MESSAGE##_has_##FIELD))
 
+// enum topic { TOPIC_SAMPLE, ... } in the order of topics.def.
+enum topic {
+#define TOPIC(NAME, WORD, REST, MESSAGE, FROM, WHEN) TOPIC_##NAME,
+#include "topics.def"
+#undef TOPIC
+	N_TOPICS
+};
+
+struct topic_info {
+	const char *word; // "sample"
+	const char *rest; // "<host>/<port name>/"
+	const struct message *message;
+	const char *from;
+	const char *when;
+};
+extern const struct topic_info topics[N_TOPICS];
+
+// Which topic is the 'size' bytes "sample/h1/net_null0/" of? Returns 0 or -ENOENT.
+int topic_find(const char *text, size_t size, enum topic *ret);
+
 // enum op { OP_PING, ... } in the order of requests.def.
 enum op {
 #define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, HELP) OP_##OP,

@@ -46,6 +46,21 @@ enum status_code status_from_name(const char *name) {
 	return STATUS_INTERNAL;
 }
 
+// A message that was cut to fit must not end in the middle of a character: it goes into a reply as UTF-8.
+static void trim_to_character(char *text) {
+	size_t size = strlen(text), start = size;
+
+	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start == 0)
+		return;
+	start--;
+	if (((unsigned char)text[start] >= 0xf0 && size - start < 4) ||
+	    ((unsigned char)text[start] >= 0xe0 && size - start < 3) ||
+	    ((unsigned char)text[start] >= 0xc0 && size - start < 2))
+		text[start] = '\0';
+}
+
 int status_set(struct status *status, enum status_code code, const char *format, ...) {
 	va_list arguments;
 
@@ -54,6 +69,7 @@ int status_set(struct status *status, enum status_code code, const char *format,
 		va_start(arguments, format);
 		vsnprintf(status->message, sizeof(status->message), format, arguments);
 		va_end(arguments);
+		trim_to_character(status->message);
 	}
 	return -errnos[code];
 }
@@ -70,4 +86,5 @@ void status_prefix(struct status *status, const char *format, ...) {
 		return;
 	snprintf(text + used, sizeof(text) - (size_t)used, "%s", status->message);
 	snprintf(status->message, sizeof(status->message), "%.*s", STATUS_MESSAGE_SIZE - 1, text);
+	trim_to_character(status->message);
 }
