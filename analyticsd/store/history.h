@@ -1,0 +1,142 @@
+// history.h: what was measured, in history.db: counters of ports, KPI series of links, the publishers they
+// came from. One handle, one thread; any number of readers beside one writer. Only store/ knows that this is
+// SQLite.
+//
+// Counters are uint64 from the frame to the file and back. A row is identified by (host, instance, port, seq)
+// and stored once. A link's series are identified by (link, direction, KPI); a point ends the interval it
+// speaks of. SPDX-License-Identifier: MIT
+#pragma once
+
+#include "cleanup.h"
+#include "message.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KPI_LINK_TOTAL_CAPACITY 301
+#define KPI_LINK_USED_CAPACITY  302
+
+struct history;
+
+// Opens the history at 'path'; a writer creates it and brings it to the newest version. Returns 0 or a
+// negative errno with 'status' (-ENOTSUP: a newer release wrote it).
+int history_open(const char *path, bool write, struct history **ret, struct status *status);
+void history_close(struct history *); // NULL is fine; what was not committed is gone
+DEFINE_CLEANUP(struct history *, history_close)
+
+// ---- writing: between begin and commit
+
+int history_begin(struct history *, struct status *status);
+int history_commit(struct history *, struct status *status);
+void history_rollback(struct history *);
+
+struct sample_stored {
+	uint64_t rows;       // new ones
+	uint64_t duplicates; // that were there already
+};
+
+// Adds the rows of a sample message. Returns 0 or a negative errno.
+int history_add_sample(struct history *, const struct sample *, struct sample_stored *ret,
+                       struct status *status);
+
+// Notes that a publisher was heard at 'now_ns' and what it said of itself ('hello' NULL: only that it was
+// heard).
+int history_add_hello(struct history *, const char *host, uint64_t instance, int64_t now_ns,
+                      const struct hello *hello, struct status *status);
+
+enum kpi_source { KPI_APPENDED, KPI_MEASURED };
+
+// Adds points to a series: a time that is there already keeps its first value. 'ret' (NULL is fine) is added
+// to.
+int history_add_kpi(struct history *, const char *link_id, enum directions, int64_t kpi, enum kpi_source,
+                    const struct kpi_point *points, size_t n_points, struct kpi_appended *ret,
+                    struct status *status);
+
+// ---- reading; several reads that belong together go between begin and end, and then see one state
+
+int history_read_begin(struct history *, struct status *status);
+void history_read_end(struct history *);
+
+struct kpi_range {
+	const char *link_id;
+	enum directions direction;
+	int64_t kpi;
+	int64_t from_ns, to_ns; // [from, to)
+	int64_t step_ns;        // 0: each point; else the mean over each step, at its start
+	size_t limit;           // points
+};
+
+// Points in ascending time; the caller frees '*ret'. '*ret_next_ns' is the 'from_ns' to go on with, or 0 at
+// the end.
+int history_kpi(struct history *, const struct kpi_range *, struct kpi_point **ret, size_t *ret_n,
+                int64_t *ret_next_ns, struct status *status);
+
+struct kpi_newest {
+	struct kpi_point point;
+	int64_t spacing_ns; // to the point before it; 0 when it is the only one
+};
+
+// The newest point at or before 'at_ns'. Returns 1, 0 when there is none, or a negative errno.
+int history_kpi_newest(struct history *, const char *link_id, enum directions, int64_t kpi, int64_t at_ns,
+                       struct kpi_newest *ret, struct status *status);
+
+// Mean of the used capacity over (at - 60 s, at], or the newest value before. Returns 1, 0 without any, or
+// -errno.
+int history_kpi_current(struct history *, const char *link_id, enum directions, int64_t at_ns, double *ret,
+                        struct status *status);
+
+struct port_range {
+	const char *host, *name;
+	const char *const *counters; // wanted, in order
+	size_t n_counters;
+	int64_t from_ns, to_ns; // [from, to)
+	int64_t step_ns;        // 0: each row; else the last row of each step
+	size_t limit;           // rows
+};
+
+// Rows of 1 + n_counters values, [ts_ns, value...], ascending; the caller frees '*ret'. Rows without one of
+// the counters are left out. Returns 0, -ENOENT when the port was never heard, or another negative errno.
+int history_port(struct history *, const struct port_range *, uint64_t **ret, size_t *ret_n,
+                 int64_t *ret_next_ns, struct status *status);
+
+struct port_newest {
+	int64_t ts_ns;
+	int64_t interval_ns; // that its publisher announced; 0 when not known
+	bool up;
+	int64_t speed_mbps; // newest known, whatever the time
+};
+
+// The newest row of a port at or before 'at_ns'. Returns 1, 0 when there is none, or a negative errno.
+int history_port_newest(struct history *, const char *host, const char *name, int64_t at_ns,
+                        struct port_newest *ret, struct status *status);
+
+// ---- what is known of ports and publishers
+
+// A port as last heard; strings live until the callback returns.
+struct port_record {
+	const char *host, *name;
+	const char *link; // `analytics set link`, or NULL
+	uint64_t instance, last_seq, rows;
+	int64_t port, speed_mbps, last_ts_ns;
+	bool up;
+	uint64_t errors;
+	double rx_gbps, tx_gbps; // over the last two rows; NAN when not known
+};
+
+struct source_record {
+	const char *host;
+	uint64_t instance, interval_ns, dropped;
+	int64_t last_ns;
+};
+
+// Call 'each' for every port, or the newest instance of every publisher, in the order of host and name. A
+// negative return of 'each' ends the walk and is returned.
+int history_each_port(struct history *, int (*each)(void *context, const struct port_record *), void *context,
+                      struct status *status);
+// Only the ports that announced this link.
+int history_each_port_of(struct history *, const char *link_id,
+                         int (*each)(void *context, const char *host, const char *name), void *context,
+                         struct status *status);
+int history_each_source(struct history *, int (*each)(void *context, const struct source_record *),
+                        void *context, struct status *status);

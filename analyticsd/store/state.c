@@ -1,0 +1,453 @@
+// state.db: its tables, and changes to topologies and links, each one transaction.
+// SPDX-License-Identifier: MIT
+#include "state_private.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define UPLOAD_KEPT_NS (3600 * NS_PER_SECOND) // parts of an upload that was never finished
+
+// A deleted topology keeps its line (n_links NULL), so that its versions never repeat.
+static const char *const migrations[] = {
+        "CREATE TABLE topology (topology_id TEXT PRIMARY KEY, version INTEGER NOT NULL, n_nodes INTEGER,"
+        " n_links INTEGER) WITHOUT ROWID;"
+        "CREATE TABLE node (topology_id TEXT NOT NULL, ordinal INTEGER NOT NULL, node_id TEXT NOT NULL, x "
+        "REAL, y REAL,"
+        " PRIMARY KEY (topology_id, ordinal)) WITHOUT ROWID;"
+        "CREATE TABLE link (link_id TEXT PRIMARY KEY, a TEXT NOT NULL, z TEXT NOT NULL, bidirectional "
+        "INTEGER NOT NULL,"
+        " total_gbps REAL, total_set_ns INTEGER NOT NULL, used_gbps REAL, used_reverse_gbps REAL, cost REAL "
+        "NOT NULL,"
+        " latency_ms REAL, srlg TEXT, admin_up INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE member (topology_id TEXT NOT NULL, ordinal INTEGER NOT NULL, link_id TEXT NOT NULL,"
+        " PRIMARY KEY (topology_id, ordinal)) WITHOUT ROWID;"
+        "CREATE INDEX member_link ON member (link_id);"
+        "CREATE TABLE port (host TEXT NOT NULL, name TEXT NOT NULL, link_id TEXT NOT NULL, end INTEGER NOT "
+        "NULL,"
+        " PRIMARY KEY (host, name)) WITHOUT ROWID;"
+        "CREATE INDEX port_link ON port (link_id);"
+        "CREATE TABLE upload (upload_id TEXT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,"
+        " kept_ns INTEGER NOT NULL, frame BLOB NOT NULL, PRIMARY KEY (upload_id, part));",
+};
+
+static const struct db_schema schema = {
+        .name = "state.db",
+        .migrations = migrations,
+        .n_migrations = sizeof(migrations) / sizeof(migrations[0]),
+        .synchronous = "FULL",
+};
+
+int state_open(const char *path, bool write, struct state **ret, struct status *status) {
+	CLEANUP(state_closep) struct state *state = calloc(1, sizeof(*state));
+	int rc;
+
+	if (state == NULL)
+		return -ENOMEM;
+	if ((rc = db_open(path, write ? DB_WRITE : DB_READ, &schema, &state->db, status)) < 0)
+		return rc;
+	*ret = state;
+	state = NULL;
+	return 0;
+}
+
+void state_close(struct state *state) {
+	if (state == NULL)
+		return;
+	db_close(state->db);
+	free(state);
+}
+
+static int begin(struct state *state, struct status *status) {
+	return db_execute(state->db, "BEGIN IMMEDIATE", status);
+}
+
+// Commits when all went well, takes everything back otherwise.
+static int end(struct state *state, int rc, struct status *status) {
+	if (rc == 0)
+		rc = db_execute(state->db, "COMMIT", status);
+	if (rc < 0)
+		(void)db_execute(state->db, "ROLLBACK", NULL);
+	return rc;
+}
+
+// ---- topologies
+
+// What belongs to one topology only goes with it.
+static int clear_topology(struct state *state, const char *topology_id, struct status *status) {
+	static const char *const statements[] = {
+	        "DELETE FROM port WHERE link_id IN (SELECT link_id FROM member WHERE topology_id = ?1)"
+	        " AND link_id NOT IN (SELECT link_id FROM member WHERE topology_id <> ?1)",
+	        "DELETE FROM node WHERE topology_id = ?1",
+	        "DELETE FROM member WHERE topology_id = ?1",
+	};
+	int rc;
+
+	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+		sqlite3_stmt *statement = NULL;
+
+		if ((rc = db_prepare(state->db, statements[i], &statement, status)) < 0)
+			return rc;
+		rc = db_bind(statement, "t", topology_id);
+		if (rc == 0)
+			rc = db_run(statement, status);
+		sqlite3_finalize(statement);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int drop_orphans(struct state *state, struct status *status) {
+	return db_execute(state->db, "DELETE FROM link WHERE link_id NOT IN (SELECT link_id FROM member)",
+	                  status);
+}
+
+static int insert_nodes(struct state *state, const struct topology *topology, struct status *status) {
+	int rc;
+
+	if ((rc = db_prepare(state->db,
+	                     "INSERT INTO node (topology_id, ordinal, node_id, x, y) VALUES (?, ?, ?, ?, ?)",
+	                     &state->insert_node, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < topology->n_nodes; i++) {
+		const struct node *node = &topology->nodes[i];
+
+		if ((rc = db_bind(state->insert_node, "titdd", topology->topology_id, (int64_t)i, node->id,
+		                  HAS(node, node, x) ? node->x : NAN, HAS(node, node, y) ? node->y : NAN)) <
+		            0 ||
+		    (rc = db_run(state->insert_node, status)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+// A link is one thing in all topologies that name it: its ends must agree with those of the others.
+static int check_other_topologies(struct state *state, const struct link *link, struct status *status) {
+	static const char sql[] =
+	        "SELECT l.a, l.z, l.bidirectional, m.topology_id FROM link l JOIN member m USING (link_id)"
+	        " WHERE l.link_id = ? LIMIT 1";
+	const char *a, *z;
+	int rc;
+
+	if ((rc = db_prepare(state->db, sql, &state->find_link, status)) < 0 ||
+	    (rc = db_bind(state->find_link, "t", link->id)) < 0 ||
+	    (rc = db_next(state->find_link, status)) <= 0)
+		return rc;
+	a = (const char *)sqlite3_column_text(state->find_link, 0);
+	z = (const char *)sqlite3_column_text(state->find_link, 1);
+	if (strcmp(a, link->a) != 0 || strcmp(z, link->z) != 0 ||
+	    (sqlite3_column_int(state->find_link, 2) != 0) != link->bidirectional)
+		rc = status_set(status, STATUS_ALREADY_EXISTS,
+		                "link '%s' joins '%s' and '%s' in topology '%s'", link->id, a, z,
+		                (const char *)sqlite3_column_text(state->find_link, 3));
+	else
+		rc = 0;
+	sqlite3_reset(state->find_link);
+	return rc;
+}
+
+static int join_srlgs(const struct link *link, char **ret) {
+	size_t size = 1;
+	char *at;
+
+	*ret = NULL;
+	if (link->n_srlg == 0)
+		return 0;
+	for (size_t i = 0; i < link->n_srlg; i++)
+		size += strlen(link->srlg[i]) + 1;
+	at = *ret = malloc(size);
+	if (at == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < link->n_srlg; i++)
+		at += sprintf(at, "%s\n", link->srlg[i]);
+	return 0;
+}
+
+// What the topology doesn't say of a link's capacities stays as it was known.
+static int set_link(struct state *state, const struct link *link, int64_t now_ns, struct status *status) {
+	static const char sql[] =
+	        "INSERT INTO link (link_id, a, z, bidirectional, total_gbps, total_set_ns, used_gbps, "
+	        "used_reverse_gbps, cost,"
+	        " latency_ms, srlg, admin_up) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	        " ON CONFLICT (link_id) DO UPDATE SET a = excluded.a, z = excluded.z, bidirectional = "
+	        "excluded.bidirectional,"
+	        " total_set_ns = CASE WHEN excluded.total_gbps IS NULL THEN total_set_ns ELSE "
+	        "excluded.total_set_ns END,"
+	        " total_gbps = coalesce(excluded.total_gbps, total_gbps), used_gbps = "
+	        "coalesce(excluded.used_gbps, used_gbps),"
+	        " used_reverse_gbps = coalesce(excluded.used_reverse_gbps, used_reverse_gbps), cost = "
+	        "excluded.cost,"
+	        " latency_ms = excluded.latency_ms, srlg = excluded.srlg, admin_up = excluded.admin_up";
+	double total = HAS(link, link, total_capacity_gbps) ? link->total_capacity_gbps : NAN;
+	double used = HAS(link, link, used_capacity_gbps) ? link->used_capacity_gbps : NAN;
+	double reverse =
+	        HAS(link, link, used_capacity_reverse_gbps) ? link->used_capacity_reverse_gbps : used;
+	CLEANUP(freep) char *srlg = NULL;
+	int rc;
+
+	if ((rc = join_srlgs(link, &srlg)) < 0 ||
+	    (rc = db_prepare(state->db, sql, &state->set_link, status)) < 0 ||
+	    (rc = db_bind(state->set_link, "tttididdddti", link->id, link->a, link->z,
+	                  (int64_t)link->bidirectional, total, now_ns, used, reverse, link->cost,
+	                  HAS(link, link, latency_ms) ? link->latency_ms : NAN, srlg,
+	                  (int64_t)link->admin_up)) < 0)
+		return rc;
+	return db_run(state->set_link, status);
+}
+
+// A topology that names no ports for a link leaves those that another one named.
+static int bind_ports(struct state *state, const struct link *link, struct status *status) {
+	int rc;
+
+	if (link->n_ports == 0)
+		return 0;
+	if ((rc = db_prepare(state->db, "DELETE FROM port WHERE link_id = ?", &state->unbind_ports, status)) <
+	            0 ||
+	    (rc = db_prepare(state->db, "INSERT INTO port (host, name, link_id, end) VALUES (?, ?, ?, ?)",
+	                     &state->insert_port, status)) < 0 ||
+	    (rc = db_bind(state->unbind_ports, "t", link->id)) < 0 ||
+	    (rc = db_run(state->unbind_ports, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < link->n_ports; i++) {
+		const struct port_binding *port = &link->ports[i];
+
+		if ((rc = db_bind(state->insert_port, "ttti", port->host, port->name, link->id,
+		                  (int64_t)port->end)) < 0)
+			return rc;
+		if (db_run(state->insert_port, status) < 0)
+			return status_set(status, STATUS_ALREADY_EXISTS,
+			                  "link '%s': port %s %s is bound to another link", link->id,
+			                  port->host, port->name);
+	}
+	return 0;
+}
+
+static int insert_links(struct state *state, const struct topology *topology, int64_t now_ns,
+                        struct status *status) {
+	int rc;
+
+	if ((rc = db_prepare(state->db, "INSERT INTO member (topology_id, ordinal, link_id) VALUES (?, ?, ?)",
+	                     &state->insert_member, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < topology->n_links; i++) {
+		const struct link *link = &topology->links[i];
+
+		if ((rc = check_other_topologies(state, link, status)) < 0 ||
+		    (rc = set_link(state, link, now_ns, status)) < 0 ||
+		    (rc = bind_ports(state, link, status)) < 0 ||
+		    (rc = db_bind(state->insert_member, "tit", topology->topology_id, (int64_t)i, link->id)) <
+		            0 ||
+		    (rc = db_run(state->insert_member, status)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+// Others that share a link changed too.
+static int bump_versions(struct state *state, const char *topology_id, struct status *status) {
+	static const char sql[] = "UPDATE topology SET version = version + 1 WHERE topology_id <> ?1 AND "
+	                          "topology_id IN (SELECT o.topology_id"
+	                          " FROM member m JOIN member o USING (link_id) WHERE m.topology_id = ?1)";
+	int rc;
+
+	if ((rc = db_prepare(state->db, sql, &state->bump_topology, status)) < 0 ||
+	    (rc = db_bind(state->bump_topology, "t", topology_id)) < 0)
+		return rc;
+	return db_run(state->bump_topology, status);
+}
+
+static int note_topology(struct state *state, const struct topology *topology, struct status *status) {
+	static const char sql[] =
+	        "INSERT INTO topology (topology_id, version, n_nodes, n_links) VALUES (?, 1, ?, ?)"
+	        " ON CONFLICT (topology_id) DO UPDATE SET version = version + 1,"
+	        " n_nodes = excluded.n_nodes, n_links = excluded.n_links";
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(state->db, sql, &statement, status)) < 0)
+		return rc;
+	rc = db_bind(statement, "tii", topology->topology_id, (int64_t)topology->n_nodes,
+	             (int64_t)topology->n_links);
+	if (rc == 0)
+		rc = db_run(statement, status);
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+int state_set_topology(struct state *state, const struct topology *topology, int64_t now_ns,
+                       struct status *status) {
+	int rc;
+
+	if ((rc = begin(state, status)) < 0)
+		return rc;
+	if ((rc = clear_topology(state, topology->topology_id, status)) == 0 &&
+	    (rc = note_topology(state, topology, status)) == 0 &&
+	    (rc = insert_nodes(state, topology, status)) == 0 &&
+	    (rc = insert_links(state, topology, now_ns, status)) == 0 &&
+	    (rc = drop_orphans(state, status)) == 0)
+		rc = bump_versions(state, topology->topology_id, status);
+	return end(state, rc, status);
+}
+
+int state_delete_topology(struct state *state, const char *topology_id, struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = begin(state, status)) < 0)
+		return rc;
+	if ((rc = db_prepare(state->db,
+	                     "UPDATE topology SET version = version + 1, n_nodes = NULL, n_links = NULL"
+	                     " WHERE topology_id = ? AND n_links IS NOT NULL",
+	                     &statement, status)) == 0 &&
+	    (rc = db_bind(statement, "t", topology_id)) == 0 && (rc = db_run(statement, status)) == 0 &&
+	    sqlite3_changes(state->db) == 0)
+		rc = status_set(status, STATUS_NOT_FOUND, "topology '%s' does not exist", topology_id);
+	sqlite3_finalize(statement);
+	if (rc == 0 && (rc = bump_versions(state, topology_id, status)) == 0 &&
+	    (rc = clear_topology(state, topology_id, status)) == 0)
+		rc = drop_orphans(state, status);
+	return end(state, rc, status);
+}
+
+int state_set_link(struct state *state, const struct link_change *change, int64_t now_ns,
+                   struct status *status) {
+	static const char sql[] =
+	        "UPDATE link SET total_set_ns = CASE WHEN ?2 IS NULL THEN total_set_ns ELSE ?3 END,"
+	        " total_gbps = coalesce(?2, total_gbps), used_gbps = coalesce(?4, used_gbps),"
+	        " used_reverse_gbps = coalesce(?5, used_reverse_gbps), admin_up = CASE WHEN ?6 < 0 THEN "
+	        "admin_up ELSE ?6 END"
+	        " WHERE link_id = ?1";
+	double used[N_directions] = {NAN, NAN};
+	sqlite3_stmt *bump = NULL;
+	int rc;
+
+	if (HAS(change, link_change, used_capacity_gbps))
+		used[change->direction] = change->used_capacity_gbps;
+	if ((rc = begin(state, status)) < 0)
+		return rc;
+	if ((rc = db_prepare(state->db, sql, &state->change_link, status)) == 0 &&
+	    (rc = db_bind(state->change_link, "tdiddi", change->link_id,
+	                  HAS(change, link_change, total_capacity_gbps) ? change->total_capacity_gbps : NAN,
+	                  now_ns, used[DIRECTION_FORWARD], used[DIRECTION_REVERSE],
+	                  HAS(change, link_change, admin_up) ? (int64_t)change->admin_up : (int64_t)-1)) ==
+	            0 &&
+	    (rc = db_run(state->change_link, status)) == 0 && sqlite3_changes(state->db) == 0)
+		rc = status_set(status, STATUS_NOT_FOUND, "link '%s' does not exist", change->link_id);
+	if (rc == 0 &&
+	    (rc = db_prepare(state->db,
+	                     "UPDATE topology SET version = version + 1 WHERE topology_id IN"
+	                     " (SELECT topology_id FROM member WHERE link_id = ?)",
+	                     &bump, status)) == 0 &&
+	    (rc = db_bind(bump, "t", change->link_id)) == 0)
+		rc = db_run(bump, status);
+	sqlite3_finalize(bump);
+	return end(state, rc, status);
+}
+
+// ---- uploads in parts
+
+static int count_parts(struct state *state, const char *upload_id, int64_t *ret_kept, int64_t *ret_parts,
+                       struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(state->db, "SELECT count(*), max(parts) FROM upload WHERE upload_id = ?",
+	                     &statement, status)) < 0)
+		return rc;
+	rc = db_bind(statement, "t", upload_id);
+	if (rc == 0 && (rc = db_next(statement, status)) > 0) {
+		*ret_kept = sqlite3_column_int64(statement, 0);
+		*ret_parts = sqlite3_column_int64(statement, 1);
+		rc = 0;
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+static int insert_part(struct state *state, const struct topology *part, const void *frame, size_t size,
+                       int64_t now_ns, struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(
+	             state->db,
+	             "INSERT INTO upload (upload_id, part, parts, kept_ns, frame) VALUES (?, ?, ?, ?, ?)",
+	             &statement, status)) < 0)
+		return rc;
+	rc = db_bind(statement, "tiii", part->upload_id, part->part, part->parts, now_ns);
+	if (rc == 0) {
+		sqlite3_bind_blob(statement, 5, frame, (int)size, SQLITE_STATIC);
+		rc = db_run(statement, status);
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+static int forget_old_uploads(struct state *state, int64_t now_ns, struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(state->db, "DELETE FROM upload WHERE kept_ns < ?", &statement, status)) < 0)
+		return rc;
+	rc = db_bind(statement, "i", now_ns - UPLOAD_KEPT_NS);
+	if (rc == 0)
+		rc = db_run(statement, status);
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+static int forget_upload(struct state *state, const char *upload_id, struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(state->db, "DELETE FROM upload WHERE upload_id = ?", &statement, status)) < 0)
+		return rc;
+	rc = db_bind(statement, "t", upload_id);
+	if (rc == 0)
+		rc = db_run(statement, status);
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+int state_keep_part(struct state *state, const struct topology *part, const void *frame, size_t size,
+                    int64_t now_ns, struct status *status) {
+	int64_t kept = 0, parts = 0;
+	int rc;
+
+	if ((rc = begin(state, status)) < 0)
+		return rc;
+	rc = forget_old_uploads(state, now_ns, status);
+	if (rc == 0 && part->part == 1)
+		rc = forget_upload(state, part->upload_id, status); // a client that starts again
+	if (rc == 0)
+		rc = count_parts(state, part->upload_id, &kept, &parts, status);
+	if (rc == 0 && (part->part != kept + 1 || (kept > 0 && parts != part->parts)))
+		rc = status_set(status, STATUS_FAILED_PRECONDITION, "upload '%s': part %d of %d expected",
+		                part->upload_id, (int)kept + 1, (int)(kept > 0 ? parts : part->parts));
+	if (rc == 0)
+		rc = insert_part(state, part, frame, size, now_ns, status);
+	return end(state, rc, status);
+}
+
+int state_take_parts(struct state *state, const char *upload_id,
+                     int (*each)(void *context, const void *frame, size_t size), void *context,
+                     struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(state->db, "SELECT frame FROM upload WHERE upload_id = ? ORDER BY part",
+	                     &statement, status)) < 0)
+		return rc;
+	rc = db_bind(statement, "t", upload_id);
+	while (rc >= 0 && (rc = db_next(statement, status)) > 0)
+		rc = each(context, sqlite3_column_blob(statement, 0),
+		          (size_t)sqlite3_column_bytes(statement, 0));
+	sqlite3_finalize(statement);
+	if (rc < 0)
+		return rc;
+	return forget_upload(state, upload_id, status);
+}
