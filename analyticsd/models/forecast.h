@@ -33,21 +33,23 @@ struct forecast_query {
 struct forecast {
 	double current_gbps; // mean of the last 60 s before now, or the last sample's value
 	double value_gbps;   // the statistic of the window at the quantile
-	const char *model;   // that answered; static
+	const char *model;   // that answered, "mix" for a mixture of the best; static
 	int64_t history_from_ns, history_to_ns; // of the samples used; 0 when none
 	size_t samples;                         // used
 	double step_seconds;
 	double peak_resolution_seconds;
 	double staleness_seconds; // NAN without samples
-	double backtest_mase;     // NAN when there was no backtest
-	size_t calibration_windows;
+	double backtest_mase; // in units of the mean change over a day (over a step where there is no day);
+	                      // NAN without a backtest
+	size_t calibration_windows;                 // past windows, not overlapping, of the asked length
 	double coverage;                            // NAN below 19 windows
 	char fallback_reason[FORECAST_REASON_SIZE]; // "" when the wanted model was used
 	struct band_point *series; // over the window; simultaneous: its highest upper is the peak's answer
 	size_t n_series;
 };
 
-// How far before 'now' samples matter for this query, for the caller who reads them.
+// How far before the last sample at or before 'now' samples matter for this query, for the caller who reads
+// them: history that ended long ago is used too.
 double forecast_history_seconds(const struct forecast_query *);
 
 // 'points' in ascending time, each the mean of the interval that ends at its ts_ns. Returns 0, -EINVAL when
