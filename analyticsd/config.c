@@ -1,0 +1,190 @@
+// Settings as a table: one line each serves the file and the options.
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define DEFAULT_WORKERS 4
+#define MAX_WORKERS     64
+
+static int set_data(struct config *config, const char *value) {
+	if (value[0] == '\0' || strlen(value) >= sizeof(config->data))
+		return -EINVAL;
+	strcpy(config->data, value);
+	return 0;
+}
+
+// Several endpoints, apart by blanks; each bound, or connected to when '>' stands before it.
+static int set_samples(struct config *config, const char *value) {
+	char list[MAX_SAMPLE_SOURCES * (ENDPOINT_SIZE + 1)];
+	char *rest = list, *word;
+
+	if (strlen(value) >= sizeof(list))
+		return -EINVAL;
+	strcpy(list, value);
+	while ((word = strsep(&rest, " \t,")) != NULL) {
+		bool connects = word[0] == '>';
+
+		if (word[0] == '\0')
+			continue;
+		if (config->n_samples == MAX_SAMPLE_SOURCES)
+			return -EINVAL;
+		if (endpoint_set(ENDPOINT_SAMPLES, word + connects,
+		                 config->samples[config->n_samples] + connects, NULL) < 0)
+			return -EINVAL;
+		if (connects)
+			config->samples[config->n_samples][0] = '>';
+		config->n_samples++;
+	}
+	return 0;
+}
+
+static int set_api(struct config *config, const char *value) {
+	return endpoint_set(ENDPOINT_API, value, config->api, NULL);
+}
+
+static int set_events(struct config *config, const char *value) {
+	return endpoint_set(ENDPOINT_EVENTS, value, config->events, NULL);
+}
+
+static int set_accounting(struct config *config, const char *value) {
+	if (strcmp(value, "l1") != 0 && strcmp(value, "l2") != 0)
+		return -EINVAL;
+	config->accounting = value[1] == '1' ? ACCOUNTING_L1 : ACCOUNTING_L2;
+	return 0;
+}
+
+static int set_log(struct config *config, const char *value) {
+	return log_level_parse(value, &config->log);
+}
+
+static int set_ratio(struct config *config, const char *value) {
+	double ratio;
+
+	if (text_to_real(value, &ratio) < 0 || ratio < 1 || ratio > 1000)
+		return -EINVAL;
+	config->history_ratio = ratio;
+	return 0;
+}
+
+static int set_workers(struct config *config, const char *value) {
+	uint64_t n;
+
+	if (text_to_u64(value, &n) < 0 || n < 1 || n > MAX_WORKERS)
+		return -EINVAL;
+	config->workers = (int)n;
+	return 0;
+}
+
+static int set_insecure(struct config *config, const char *value) {
+	if (strcasecmp(value, "yes") != 0 && strcasecmp(value, "no") != 0)
+		return -EINVAL;
+	config->insecure = strcasecmp(value, "yes") == 0;
+	return 0;
+}
+
+const struct config_setting config_settings[] = {
+        {"data",
+         "folder of history.db and state.db (default /var/lib/linkcast, else $HOME/.local/share/linkcast)",
+         set_data},
+        {"samples", "endpoints that take samples: bound, or connected to with '>' before (default ipc)",
+         set_samples},
+        {"api", "endpoint that answers requests (default ipc)", set_api},
+        {"events", "endpoint that publishes (default ipc)", set_events},
+        {"accounting",
+         "l2 (default): bytes as counted; l1: and 24 bytes a frame for preamble, gap and checksum",
+         set_accounting},
+        {"log", "error, warning, info (default) or debug", set_log},
+        {"history_ratio", "windows of history used for one of forecast, 1 to 1000 (default 10)", set_ratio},
+        {"workers", "threads that answer requests, 1 to 64 (default 4)", set_workers},
+        {"insecure", "yes: TCP addresses that are not loopback may be bound (default no)", set_insecure},
+        {NULL, NULL, NULL},
+};
+
+void config_init(struct config *config) {
+	const char *ratio = getenv("FORECAST_TO_HISTORY_RATIO");
+
+	memset(config, 0, sizeof(*config));
+	config->log = LOG_LEVEL_INFO;
+	config->workers = DEFAULT_WORKERS;
+	config->history_ratio = 10;
+	if (ratio != NULL && set_ratio(config, ratio) < 0)
+		log_warning("FORECAST_TO_HISTORY_RATIO=%s: not a number from 1 to 1000, not used", ratio);
+}
+
+int config_set(struct config *config, const char *name, const char *value, struct status *status) {
+	for (const struct config_setting *setting = config_settings; setting->name != NULL; setting++) {
+		if (strcmp(setting->name, name) != 0)
+			continue;
+		if (setting->set(config, value) == 0)
+			return 0;
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s = %s: %s", name, value, setting->help);
+	}
+	status_set(status, STATUS_INVALID_ARGUMENT, "no setting '%s'", name);
+	return -ENOENT;
+}
+
+struct reading {
+	struct config *config;
+	struct status *status;
+	int rc;
+};
+
+static int take_line(void *context, const char *section, const char *name, const char *value) {
+	struct reading *reading = context;
+
+	if (section[0] != '\0')
+		return 0;
+	reading->rc = config_set(reading->config, name, value, reading->status);
+	return reading->rc == 0;
+}
+
+int config_read(struct config *config, const char *path, struct status *status) {
+	struct reading reading = {.config = config, .status = status};
+	FILE *file = fopen(path, "re");
+	int line;
+
+	if (file == NULL)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: %s", path, strerror(errno));
+	status_set(status, STATUS_INVALID_ARGUMENT, "not a `name = value` line");
+	line = ini_parse_file(file, take_line, &reading);
+	fclose(file);
+	if (line == 0)
+		return 0;
+	status_prefix(status, "%s, line %d: ", path, line);
+	return -EINVAL;
+}
+
+static void choose_data(struct config *config) {
+	const char *home = getenv("HOME");
+
+	if (geteuid() == 0 || access("/var/lib/linkcast", W_OK) == 0 || home == NULL)
+		snprintf(config->data, sizeof(config->data), "/var/lib/linkcast");
+	else
+		snprintf(config->data, sizeof(config->data), "%s/.local/share/linkcast", home);
+}
+
+int config_finish(struct config *config, struct status *status) {
+	char fallback[ENDPOINT_SIZE];
+	int rc;
+
+	if (config->data[0] == '\0')
+		choose_data(config);
+	if (config->n_samples == 0 && set_samples(config, endpoint_default(ENDPOINT_SAMPLES, fallback)) < 0)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "LINKCAST_SAMPLES=%s: not an endpoint",
+		                  fallback);
+	if (config->api[0] == '\0' && (rc = endpoint_set(ENDPOINT_API, NULL, config->api, status)) < 0)
+		return rc;
+	if (config->events[0] == '\0' &&
+	    (rc = endpoint_set(ENDPOINT_EVENTS, NULL, config->events, status)) < 0)
+		return rc;
+	return 0;
+}

@@ -1,0 +1,46 @@
+// config.h: the daemon's settings. Precedence: option, environment, config file, default.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "endpoint.h"
+#include "ingest.h"
+#include "log.h"
+
+#include <stdbool.h>
+
+#define CONFIG_PATH_SIZE 4096
+
+struct config {
+	char data[CONFIG_PATH_SIZE]; // folder of history.db and state.db
+	char samples[MAX_SAMPLE_SOURCES][ENDPOINT_SIZE + 1];
+	size_t n_samples;
+	char api[ENDPOINT_SIZE], events[ENDPOINT_SIZE];
+	enum accounting accounting;
+	enum log_level log;
+	double history_ratio;
+	int workers;
+	bool insecure;
+};
+
+// Defaults, then the environment's FORECAST_TO_HISTORY_RATIO over them.
+void config_init(struct config *);
+
+// Sets one setting by its name in the config file. Returns 0, -ENOENT for an unknown name, or -EINVAL with
+// 'status'.
+int config_set(struct config *, const char *name, const char *value, struct status *status);
+
+// Reads an INI file of `name = value` lines; what it says is kept only where it was not set before it by an
+// option. Returns 0 or a negative errno with 'status', which names the line.
+int config_read(struct config *, const char *path, struct status *status);
+
+// Fills what was left open: endpoints from the environment or the default, the data folder. 0 or -EINVAL with
+// 'status'.
+int config_finish(struct config *, struct status *status);
+
+// Name, default and meaning of each setting, for --help and the documentation; ends with a NULL name.
+struct config_setting {
+	const char *name;
+	const char *help;
+	int (*set)(struct config *, const char *value);
+};
+extern const struct config_setting config_settings[];

@@ -1,0 +1,29 @@
+// commands.h: the commands of analyticsctl. Each parses its own options (argp ends the program with status 2
+// when they are wrong), prints on stdout, and returns 0, or a negative errno with 'status', which main.c
+// prints. SPDX-License-Identifier: MIT
+#pragma once
+
+#include "ctl.h"
+
+int command_status(struct ctl *, int argc, char **argv, struct status *status);
+int command_sources(struct ctl *, int argc, char **argv, struct status *status);
+int command_ports(struct ctl *, int argc, char **argv, struct status *status);
+int command_metrics(struct ctl *, int argc, char **argv, struct status *status);
+int command_links(struct ctl *, int argc, char **argv, struct status *status);
+int command_topology(struct ctl *, int argc, char **argv, struct status *status);
+int command_import(struct ctl *, int argc, char **argv, struct status *status);
+int command_export(struct ctl *, int argc, char **argv, struct status *status);
+int command_forecast(struct ctl *, int argc, char **argv, struct status *status);
+int command_watch(struct ctl *, int argc, char **argv, struct status *status);
+
+struct command {
+	const char *name; // NULL ends a table
+	int (*run)(struct ctl *, int argc, char **argv, struct status *status);
+	const char *arguments;
+	const char *help;
+};
+
+// Finds argv[1] in 'commands' and runs it with the arguments behind; 'name' is what the user typed so far,
+// 'doc' a sentence about the commands. A missing or unknown command, and --help, are answered here.
+int commands_run(const struct command *commands, const char *name, const char *doc, struct ctl *, int argc,
+                 char **argv, struct status *status);

@@ -1,0 +1,438 @@
+// import: a CSV file into the history of links, all or nothing. The file is read twice: first every row is
+// checked, and analyticsd is asked whether it would take each series; then the rows are sent.
+// SPDX-License-Identifier: MIT
+#include "arguments.h"
+#include "clock.h"
+#include "commands.h"
+#include "kpifile.h"
+#include "linkmap.h"
+#include "progress.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uthash.h>
+
+#define BUFFERED_POINTS 1000000 // of all series together, so that many interleaved series take little memory
+
+struct import_arguments {
+	struct ctl *ctl;
+	const char *path;
+	const char *link;
+	int direction; // -1: not given
+	int64_t kpi;
+	const char *column;
+	const char *map_path;
+	double scale;
+	bool has_end;
+	int64_t end_ns;
+	int64_t from_ns, to_ns; // of the file's own times
+};
+
+enum { OPTION_END = 256, OPTION_FROM, OPTION_TO, OPTION_SCALE };
+
+static const struct argp_option import_options[] = {
+        {"link", 'l', "ID", 0, "the link that the file is of (default: the file's column 'link')", 0},
+        {"direction", 'd', "WORD", 0, "forward or reverse (default: the column 'direction', else forward)",
+         0},
+        {"map", 'm', "FILE.csv", 0, "columns name,link,direction: what the names in column 'link' stand for",
+         0},
+        {"kpi", 'k', "NUMBER", 0, "301 total, 302 used capacity (default)", 0},
+        {"column", 'c', "NAME", 0, "column of the values (default: value)", 0},
+        {"scale", OPTION_SCALE, "NUMBER", 0, "values times this are Gbps (default: 1)", 0},
+        {"end", OPTION_END, "TIME", 0, "move all times so that the newest is TIME, such as now", 0},
+        {"from", OPTION_FROM, "TIME", 0, "leave out what is before, by the file's times", 0},
+        {"to", OPTION_TO, "TIME", 0, "leave out what is not before, by the file's times", 0},
+        {0},
+};
+
+static error_t parse_file(struct import_arguments *arguments, const char *text, struct argp_state *state) {
+	if (state->arg_num > 0)
+		argp_usage(state);
+	arguments->path = text;
+	return 0;
+}
+
+static error_t parse_end(const struct import_arguments *arguments, struct argp_state *state) {
+	if (arguments->path == NULL)
+		argp_usage(state);
+	if (arguments->link != NULL && arguments->map_path != NULL)
+		argp_error(state, "--map names the links: --link can't be given too");
+	if (arguments->direction >= 0 && arguments->map_path != NULL)
+		argp_error(state, "--map names the directions: --direction can't be given too");
+	if (arguments->from_ns >= arguments->to_ns)
+		argp_error(state, "--from must be before --to");
+	return 0;
+}
+
+static error_t parse_import(int key, char *text, struct argp_state *state) {
+	struct import_arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments->ctl;
+		return 0;
+	case 'l':
+		arguments->link = argument_id(state, "--link", text);
+		return 0;
+	case 'd':
+		arguments->direction = argument_choice(state, "direction", text, &directions_choices);
+		return 0;
+	case 'm':
+		arguments->map_path = text;
+		return 0;
+	case 'k':
+		arguments->kpi = argument_number(state, "kpi", text, 301, 302);
+		return 0;
+	case 'c':
+		arguments->column = text;
+		return 0;
+	case OPTION_SCALE:
+		arguments->scale = argument_real(state, "scale", text, 1e-30, 1e30);
+		return 0;
+	case OPTION_END:
+		arguments->has_end = true;
+		arguments->end_ns = argument_time(state, arguments->ctl, "end", text);
+		return 0;
+	case OPTION_FROM:
+		arguments->from_ns = argument_time(state, arguments->ctl, "from", text);
+		return 0;
+	case OPTION_TO:
+		arguments->to_ns = argument_time(state, arguments->ctl, "to", text);
+		return 0;
+	case ARGP_KEY_ARG:
+		return parse_file(arguments, text, state);
+	case ARGP_KEY_END:
+		return parse_end(arguments, state);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+// ---- what is imported
+
+struct series {
+	char *key; // the file's link and direction
+	char *link;
+	int direction;
+	struct kpi_point *points; // not sent yet
+	size_t n_points, capacity;
+	UT_hash_handle hh;
+};
+
+struct import {
+	struct ctl *ctl;
+	const struct import_arguments *arguments;
+	struct linkmap *map;
+	struct series *series;
+	size_t n_rows, n_sent, n_buffered;
+	int64_t oldest_ns, newest_ns, shift_ns;
+	struct import_report report;
+	struct progress progress;
+};
+
+static void series_free(struct series *series) {
+	if (series == NULL)
+		return;
+	free(series->key);
+	free(series->link);
+	free(series->points);
+	free(series);
+}
+DEFINE_CLEANUP(struct series *, series_free)
+
+static void import_fini(struct import *import) {
+	struct series *series, *next;
+
+	HASH_ITER (hh, import->series, series, next) {
+		HASH_DEL(import->series, series);
+		series_free(series);
+	}
+	linkmap_free(import->map);
+	progress_fini(&import->progress);
+}
+
+static bool is_wanted(const struct import *import, const struct kpi_row *row) {
+	return row->ts_ns >= import->arguments->from_ns && row->ts_ns < import->arguments->to_ns;
+}
+
+// The link and direction that a row's series stands for.
+static int resolve(const struct import *import, const struct kpi_row *row, const char **ret_link,
+                   int *ret_direction, struct status *status) {
+	const struct import_arguments *arguments = import->arguments;
+
+	if (import->map != NULL) {
+		if (row->link == NULL)
+			return status_set(status, STATUS_INVALID_ARGUMENT, "--map needs a column 'link'");
+		if (linkmap_find(import->map, row->link, ret_link, ret_direction) < 0)
+			return status_set(status, STATUS_INVALID_ARGUMENT, "'%.80s' is not in %s", row->link,
+			                  arguments->map_path);
+		return 0;
+	}
+	*ret_link = arguments->link != NULL ? arguments->link : row->link;
+	if (*ret_link == NULL)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "no column 'link': say --link ID");
+	if (!id_is_valid(*ret_link))
+		return status_set(status, STATUS_INVALID_ARGUMENT, "'%.80s' is no link's id", *ret_link);
+	*ret_direction = DIRECTION_FORWARD;
+	if (arguments->direction >= 0)
+		*ret_direction = arguments->direction;
+	else if (row->direction != NULL &&
+	         choice_find(&directions_choices, row->direction, ret_direction) < 0)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "'%.80s' is neither forward nor reverse",
+		                  row->direction);
+	return 0;
+}
+
+// With --link, all rows are of one link: a second series in one direction would only conflict with the first.
+static int check_alone(const struct import *import, int direction, struct status *status) {
+	for (const struct series *series = import->series; series != NULL; series = series->hh.next) {
+		if (series->direction == direction)
+			return status_set(status, STATUS_INVALID_ARGUMENT,
+			                  "another series than in the rows before, but --link names one");
+	}
+	return 0;
+}
+
+static int add_series(struct import *import, const char *key, const struct kpi_row *row, struct series **ret,
+                      struct status *status) {
+	CLEANUP(series_freep) struct series *series = calloc(1, sizeof(*series));
+	const char *link;
+	int rc;
+
+	if (series == NULL)
+		return -ENOMEM;
+	if ((rc = resolve(import, row, &link, &series->direction, status)) < 0)
+		return rc;
+	if (import->arguments->link != NULL && (rc = check_alone(import, series->direction, status)) < 0)
+		return rc;
+	series->key = strdup(key);
+	series->link = strdup(link);
+	if (series->key == NULL || series->link == NULL)
+		return -ENOMEM;
+	HASH_ADD_KEYPTR(hh, import->series, series->key, strlen(series->key), series);
+	*ret = series;
+	series = NULL;
+	return 0;
+}
+
+static int find_series(struct import *import, const struct kpi_row *row, struct series **ret,
+                       struct status *status) {
+	bool by_direction = row->direction != NULL && import->map == NULL && import->arguments->direction < 0;
+	char key[1024];
+	int size = snprintf(key, sizeof(key), "%s\n%s", row->link != NULL ? row->link : "",
+	                    by_direction ? row->direction : "");
+
+	if (size < 0 || (size_t)size >= sizeof(key))
+		return status_set(status, STATUS_INVALID_ARGUMENT, "a name of over 1000 bytes");
+	HASH_FIND_STR(import->series, key, *ret);
+	return *ret != NULL ? 0 : add_series(import, key, row, ret, status);
+}
+
+// ---- first pass: check
+
+static int check_row(void *context, const struct kpi_row *row, struct status *status) {
+	struct import *import = context;
+	struct series *series;
+	int rc;
+
+	if (!is_wanted(import, row))
+		return 0;
+	if ((rc = find_series(import, row, &series, status)) < 0)
+		return rc;
+	if (import->n_rows == 0 || row->ts_ns > import->newest_ns)
+		import->newest_ns = row->ts_ns;
+	if (import->n_rows == 0 || row->ts_ns < import->oldest_ns)
+		import->oldest_ns = row->ts_ns;
+	import->n_rows++;
+	return 0;
+}
+
+static int append(struct import *import, const struct series *series, struct kpi_point *points, size_t n,
+                  struct kpi_appended *ret, struct status *status) {
+	CLEANUP(document_closep) struct document *document = NULL;
+	struct kpi_append request = {.link_id = series->link,
+	                             .direction = series->direction,
+	                             .kpi = import->arguments->kpi,
+	                             .samples = points,
+	                             .n_samples = n};
+
+	return ctl_call(import->ctl, OP_APPEND_KPI, &request, ret, &document, status);
+}
+
+// An empty AppendKpi is answered as a full one would be, but changes nothing.
+static int check_links(struct import *import, struct status *status) {
+	struct kpi_appended ignored;
+	int rc;
+
+	for (struct series *series = import->series; series != NULL; series = series->hh.next) {
+		if ((rc = append(import, series, NULL, 0, &ignored, status)) < 0) {
+			status_prefix(status, "%s: ", import->arguments->path);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int check_times(const struct import *import, struct status *status) {
+	char newest[TIME_TEXT_SIZE];
+	int64_t latest = import->ctl->now_ns + LIMIT_FUTURE_SECONDS * NS_PER_SECOND;
+
+	if (import->newest_ns + import->shift_ns <= latest)
+		return 0;
+	return status_set(status, STATUS_INVALID_ARGUMENT, "the newest row, %s, is over %d s in the future",
+	                  text_from_time_ns(import->newest_ns + import->shift_ns, newest),
+	                  LIMIT_FUTURE_SECONDS);
+}
+
+static int check_file(struct import *import, struct status *status) {
+	const struct import_arguments *arguments = import->arguments;
+	struct stat file;
+	int rc;
+
+	if (stat(arguments->path, &file) == 0 && !S_ISREG(file.st_mode))
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: not a regular file; it is read twice",
+		                  arguments->path);
+	if ((rc = kpifile_read(arguments->path, arguments->column, arguments->scale, check_row, import,
+	                       status)) < 0)
+		return rc;
+	if (import->n_rows == 0)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: no row is in the range asked for",
+		                  arguments->path);
+	if (arguments->has_end)
+		import->shift_ns = arguments->end_ns - import->newest_ns;
+	rc = check_times(import, status);
+	if (rc < 0)
+		status_prefix(status, "%s: ", arguments->path);
+	return rc < 0 ? rc : check_links(import, status);
+}
+
+// ---- second pass: send
+
+static int flush_series(struct import *import, struct series *series, struct status *status) {
+	struct kpi_appended appended;
+	int rc;
+
+	if (series->n_points == 0)
+		return 0;
+	if ((rc = append(import, series, series->points, series->n_points, &appended, status)) < 0)
+		return rc;
+	import->report.stored += appended.stored;
+	import->report.known += appended.known;
+	import->report.conflicting += appended.conflicting;
+	import->n_sent += series->n_points;
+	import->n_buffered -= series->n_points;
+	series->n_points = 0;
+	progress_update(&import->progress, clock_mono_ns(), import->n_sent, import->n_rows);
+	return 0;
+}
+
+static int flush_all(struct import *import, struct status *status) {
+	int rc;
+
+	for (struct series *series = import->series; series != NULL; series = series->hh.next) {
+		if ((rc = flush_series(import, series, status)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int reserve_point(struct series *series) {
+	size_t larger = series->capacity > 0 ? 2 * series->capacity : 1024;
+	struct kpi_point *moved;
+
+	if (series->n_points < series->capacity)
+		return 0;
+	moved = realloc(series->points, larger * sizeof(*moved));
+	if (moved == NULL)
+		return -ENOMEM;
+	series->points = moved;
+	series->capacity = larger;
+	return 0;
+}
+
+static int send_row(void *context, const struct kpi_row *row, struct status *status) {
+	struct import *import = context;
+	struct series *series;
+	int rc;
+
+	if (!is_wanted(import, row))
+		return 0;
+	if ((rc = find_series(import, row, &series, status)) < 0 || (rc = reserve_point(series)) < 0)
+		return rc;
+	series->points[series->n_points++] = (struct kpi_point){row->ts_ns + import->shift_ns, row->value};
+	import->n_buffered++;
+	if (series->n_points == LIMIT_KPI_SAMPLES)
+		return flush_series(import, series, status);
+	return import->n_buffered == BUFFERED_POINTS ? flush_all(import, status) : 0;
+}
+
+static int send_file(struct import *import, struct status *status) {
+	const struct import_arguments *arguments = import->arguments;
+	int rc = kpifile_read(arguments->path, arguments->column, arguments->scale, send_row, import, status);
+
+	if (rc == 0)
+		rc = flush_all(import, status);
+	if (rc < 0 && status->message[0] != '\0')
+		status_prefix(status, "stopped after %zu of %zu rows: ", import->n_sent, import->n_rows);
+	return rc;
+}
+
+static int print_report(const struct import *import) {
+	const struct import_report *report = &import->report;
+	char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
+
+	if (import->ctl->json)
+		return ctl_print_json(&import_report_message, report);
+	printf("%" PRId64 " rows of %" PRId64 " series, %s to %s: %" PRId64 " stored, %" PRId64
+	       " known already, %" PRId64 " conflicting\n",
+	       report->rows, report->series, text_from_time_ns(report->from_ns, from),
+	       text_from_time_ns(report->to_ns, to), report->stored, report->known, report->conflicting);
+	return 0;
+}
+
+static int run(struct import *import, struct status *status) {
+	int rc;
+
+	if (import->arguments->map_path != NULL &&
+	    (rc = linkmap_read(import->arguments->map_path, &import->map, status)) < 0)
+		return rc;
+	if ((rc = check_file(import, status)) < 0)
+		return rc;
+	import->report.rows = (int64_t)import->n_rows;
+	import->report.series = HASH_COUNT(import->series);
+	import->report.from_ns = import->oldest_ns + import->shift_ns;
+	import->report.to_ns = import->newest_ns + import->shift_ns;
+	if ((rc = send_file(import, status)) < 0)
+		return rc;
+	progress_fini(&import->progress);
+	return print_report(import);
+}
+
+int command_import(struct ctl *ctl, int argc, char **argv, struct status *status) {
+	const struct argp argp = {
+	        .options = import_options,
+	        .parser = parse_import,
+	        .args_doc = "FILE.csv",
+	        .doc = "Adds a CSV file to the history of links. Columns: timestamp_unix or "
+	               "timestamp, value, and, for several links in a file, link and direction. "
+	               "A file with a broken row is refused as a whole.",
+	        .children = common_children};
+	CLEANUP(import_fini) struct import import = {.ctl = ctl};
+	struct import_arguments arguments = {.ctl = ctl,
+	                                     .direction = -1,
+	                                     .kpi = 302,
+	                                     .column = "value",
+	                                     .scale = 1,
+	                                     .from_ns = INT64_MIN,
+	                                     .to_ns = INT64_MAX};
+
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	import.arguments = &arguments;
+	progress_init(&import.progress, clock_mono_ns());
+	return run(&import, status);
+}

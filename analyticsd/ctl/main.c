@@ -1,0 +1,62 @@
+// analyticsctl: asks analyticsd and shows what it knows, feeds it topologies and history.
+// SPDX-License-Identifier: MIT
+#include "clock.h"
+#include "commands.h"
+#include "log.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+        {"status", command_status, "", "is it there, what does it hear"},
+        {"sources", command_sources, "", "publishers that were heard"},
+        {"ports", command_ports, "", "their ports, rates and losses"},
+        {"links", command_links, "", "links of all topologies, as they are now"},
+        {"topology", command_topology, "load|show|delete", "topologies"},
+        {"import", command_import, "FILE.csv", "add history of links"},
+        {"export", command_export, "--link ID|--port PORT", "history as CSV"},
+        {"forecast", command_forecast, "link|topology ID", "capacity that will be needed"},
+        {"watch", command_watch, "[TOPIC...]", "what is published, in lines of JSON"},
+        {"metrics", command_metrics, "", "the daemon's own metrics"},
+        {0},
+};
+
+// Ids are UTF-8 whatever the locale says; tables must know to show them. Numbers keep their decimal point.
+static void use_utf8(void) {
+	if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static int report(int rc, const struct status *status) {
+	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+		log_error("standard output: %s", strerror(errno));
+		return 1;
+	}
+	if (rc == 0)
+		return 0;
+	log_error("%s", status->message[0] != '\0' ? status->message : strerror(-rc));
+	return 1;
+}
+
+int main(int argc, char **argv) {
+	static char name[] = "analyticsctl";
+	static const char doc[] = "Shows what analyticsd knows, and gives it topologies and history.";
+	CLEANUP(ctl_fini) struct ctl ctl = {.now_ns = clock_real_ns()};
+	struct status status = {0};
+	int rc;
+
+	use_utf8();
+	argp_program_version = "analyticsctl " LINKCAST_VERSION;
+	argp_err_exit_status = 2;
+	log_init(name, LOG_LEVEL_INFO);
+	if (argc > 0)
+		argv[0] = name;
+	if ((rc = endpoint_set(ENDPOINT_API, NULL, ctl.api, &status)) < 0 ||
+	    (rc = endpoint_set(ENDPOINT_EVENTS, NULL, ctl.events, &status)) < 0)
+		return report(rc, &status);
+	return report(commands_run(commands, name, doc, &ctl, argc, argv, &status), &status);
+}

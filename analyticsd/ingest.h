@@ -1,0 +1,64 @@
+// ingest.h: the thread that takes samples in. It owns the samples socket, the events socket and the writing
+// handle of history.db; other threads reach it only by ingest_call(), over one queue (inproc://ingest).
+//
+// It decodes, stores, derives used capacity, commits at least every COMMIT_INTERVAL_NS, and publishes. A
+// frame that can't be decoded or stored is counted and changes nothing else. SPDX-License-Identifier: MIT
+#pragma once
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "endpoint.h"
+#include "message.h"
+#include "metrics.h"
+#include "rates.h"
+#include "status.h"
+
+#define COMMIT_INTERVAL_NS (200 * NS_PER_MS)
+#define MAX_SAMPLE_SOURCES 64
+
+struct ingest;
+
+struct ingest_options {
+	const char *history_path;
+	const char *state_path;                  // read for the bindings of ports to links
+	const char *samples[MAX_SAMPLE_SOURCES]; // endpoints to bind, or, after '>', to connect to
+	size_t n_samples;
+	const char *events;
+	enum accounting accounting;
+	bool insecure;
+};
+
+// Opens the history, binds the sockets and starts the thread. 'context' is the process's ZeroMQ context.
+// Returns 0 or a negative errno with 'status'.
+int ingest_start(const struct ingest_options *, void *context, struct metrics *, struct ingest **ret,
+                 struct status *status);
+
+// Ends the thread, which first takes and commits what has arrived. Callers must have ended before. NULL is
+// fine.
+void ingest_stop(struct ingest *);
+
+// ---- calls from other threads: each thread opens one caller
+
+enum ingest_task {
+	INGEST_APPEND_KPI, // 'append' to history, into 'appended'
+	INGEST_HELLO,      // 'hello' came over the API socket
+	INGEST_BIND,       // bindings changed in state.db: read them again
+	INGEST_PUBLISH,    // 'topic' and 'frame' on the events socket
+};
+
+struct ingest_call {
+	enum ingest_task task;
+	const struct kpi_append *append;
+	struct kpi_appended appended;
+	const struct hello *hello;
+	const char *topic;
+	const struct bytes *frame;
+	int rc; // the answer: 0 or a negative errno with 'status'
+	struct status status;
+};
+
+// A socket for ingest_call() of one thread; close it with zmq_close().
+void *ingest_caller(void *context);
+
+// Hands the call over and waits until it is done: what AppendKpi wrote is then committed. Returns call->rc.
+int ingest_call(void *caller, struct ingest_call *call);

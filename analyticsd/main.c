@@ -1,0 +1,256 @@
+// analyticsd: settings, start, wait for a signal, stop. What it does is in ingest.c, service/ and models/.
+// SPDX-License-Identifier: MIT
+#include "config.h"
+#include "lock.h"
+#include "service.h"
+#include "state.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include <zmq.h>
+
+const char *argp_program_version = "analyticsd " LINKCAST_VERSION;
+
+enum { EXIT_WRONG_USAGE = 2, KEY_INSECURE = 0x100, KEY_ACCOUNTING, KEY_WORKERS, KEY_LOG };
+
+static const struct argp_option options[] = {
+        {"config", 'c', "FILE", 0, "read settings from FILE", 0},
+        {"data", 'd', "DIR", 0, "folder of history.db and state.db", 0},
+        {"samples", 's', "ENDPOINT", 0, "bind ENDPOINT for samples; '>ENDPOINT' connects; may be given again",
+         0},
+        {"api", 'a', "ENDPOINT", 0, "answer requests at ENDPOINT", 0},
+        {"events", 'e', "ENDPOINT", 0, "publish at ENDPOINT", 0},
+        {"accounting", KEY_ACCOUNTING, "l1|l2", 0,
+         "count bytes with (l1) or without (l2) the Ethernet overhead", 0},
+        {"workers", KEY_WORKERS, "N", 0, "threads that answer requests", 0},
+        {"log", KEY_LOG, "LEVEL", 0, "error, warning, info or debug", 0},
+        {"insecure", KEY_INSECURE, NULL, 0, "allow TCP addresses that are not loopback", 0},
+        {0},
+};
+
+static const struct {
+	int key;
+	const char *name;
+} option_settings[] = {
+        {'d', "data"},
+        {'s', "samples"},
+        {'a', "api"},
+        {'e', "events"},
+        {KEY_ACCOUNTING, "accounting"},
+        {KEY_WORKERS, "workers"},
+        {KEY_LOG, "log"},
+        {KEY_INSECURE, "insecure"},
+};
+
+// Options are kept until the config file was read, since they come before it.
+struct command_line {
+	const char *config_path;
+	struct {
+		const char *name, *value;
+	} settings[MAX_SAMPLE_SOURCES + 16];
+	size_t n;
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state) {
+	struct command_line *line = state->input;
+
+	if (key == 'c') {
+		line->config_path = argument;
+		return 0;
+	}
+	if (key == ARGP_KEY_ARG)
+		argp_error(state, "unexpected '%s'", argument);
+	for (size_t i = 0; i < sizeof(option_settings) / sizeof(option_settings[0]); i++) {
+		if (option_settings[i].key != key)
+			continue;
+		if (line->n == sizeof(line->settings) / sizeof(line->settings[0]))
+			argp_error(state, "too many options");
+		line->settings[line->n].name = option_settings[i].name;
+		line->settings[line->n++].value = argument != NULL ? argument : "yes";
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static int read_settings(const struct command_line *line, struct config *config, struct status *status) {
+	bool own_samples = false;
+	int rc;
+
+	config_init(config);
+	if (line->config_path != NULL && (rc = config_read(config, line->config_path, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < line->n; i++) {
+		// the first --samples replaces the file's list, the next ones add to it
+		if (strcmp(line->settings[i].name, "samples") == 0 && !own_samples) {
+			own_samples = true;
+			config->n_samples = 0;
+		}
+		if (config_set(config, line->settings[i].name, line->settings[i].value, status) < 0)
+			return -EINVAL;
+	}
+	return config_finish(config, status);
+}
+
+// ---- running
+
+struct daemon {
+	struct config config;
+	char history_path[CONFIG_PATH_SIZE + 16], state_path[CONFIG_PATH_SIZE + 16],
+	        lock_path[CONFIG_PATH_SIZE + 16];
+	struct metrics metrics;
+	struct ingest_options ingest_options;
+	struct service_options service_options;
+};
+
+static int make_data_folder(const char *path, struct status *status) {
+	char parent[CONFIG_PATH_SIZE];
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	for (char *slash = strchr(parent + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		(void)mkdir(parent, 0755);
+		*slash = '/';
+	}
+	if (mkdir(path, 0750) < 0 && errno != EEXIST)
+		return status_set(status, STATUS_UNAVAILABLE, "cannot make %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int lock_data_folder(struct daemon *daemon, struct status *status) {
+	int lock = lock_take(daemon->lock_path);
+
+	if (lock == -EBUSY)
+		return status_set(status, STATUS_FAILED_PRECONDITION, "%s is in use by another analyticsd",
+		                  daemon->config.data);
+	if (lock < 0)
+		return status_set(status, STATUS_UNAVAILABLE, "%s: %s", daemon->lock_path, strerror(-lock));
+	return lock;
+}
+
+// state.db exists before others open it to read.
+static int prepare_state(const char *path, struct status *status) {
+	struct state *state;
+	int rc = state_open(path, true, &state, status);
+
+	if (rc == 0)
+		state_close(state);
+	return rc;
+}
+
+static void set_options(struct daemon *daemon) {
+	struct config *config = &daemon->config;
+
+	daemon->ingest_options = (struct ingest_options){
+	        .history_path = daemon->history_path,
+	        .state_path = daemon->state_path,
+	        .n_samples = config->n_samples,
+	        .events = config->events,
+	        .accounting = config->accounting,
+	        .insecure = config->insecure,
+	};
+	for (size_t i = 0; i < config->n_samples; i++)
+		daemon->ingest_options.samples[i] = config->samples[i];
+	daemon->service_options = (struct service_options){
+	        .history_path = daemon->history_path,
+	        .state_path = daemon->state_path,
+	        .api = config->api,
+	        .insecure = config->insecure,
+	        .n_workers = config->workers,
+	        .history_ratio = config->history_ratio,
+	};
+}
+
+static void say_where(const struct config *config) {
+	log_info("data in %s", config->data);
+	for (size_t i = 0; i < config->n_samples; i++)
+		log_info("samples at %s", config->samples[i]);
+	log_info("api at %s", config->api);
+	log_info("events at %s", config->events);
+	log_info("ready");
+}
+
+static int run(struct daemon *daemon, const sigset_t *signals, struct status *status) {
+	struct ingest *ingest = NULL;
+	struct service *service = NULL;
+	int lock, rc, number;
+	void *context;
+
+	if ((rc = make_data_folder(daemon->config.data, status)) < 0)
+		return rc;
+	lock = lock_data_folder(daemon, status);
+	if (lock < 0)
+		return lock;
+	context = zmq_ctx_new();
+	rc = context != NULL ? prepare_state(daemon->state_path, status) : -ENOMEM;
+	if (rc < 0)
+		goto out;
+	if ((rc = ingest_start(&daemon->ingest_options, context, &daemon->metrics, &ingest, status)) < 0)
+		goto out;
+	if ((rc = service_start(&daemon->service_options, context, &daemon->metrics, &service, status)) < 0)
+		goto out;
+
+	say_where(&daemon->config);
+	while (sigwait(signals, &number) != 0)
+		continue;
+	log_info("stopping on %s", strsignal(number));
+out:
+	service_stop(service); // its workers call ingest, so it ends first
+	ingest_stop(ingest);
+	if (context != NULL)
+		zmq_ctx_term(context);
+	close(lock);
+	return rc;
+}
+
+int main(int argc, char **argv) {
+	static const struct argp argp = {
+	        options,
+	        parse_option,
+	        NULL,
+	        "Stores DPDK port counters, forecasts the capacity of links, and answers requests.\v"
+	        "Settings come from options, then the environment (LINKCAST_SAMPLES, LINKCAST_API, "
+	        "LINKCAST_EVENTS, "
+	        "FORECAST_TO_HISTORY_RATIO), then the config file, then defaults.",
+	        NULL,
+	        NULL,
+	        NULL};
+	static struct daemon daemon;
+	struct command_line line = {0};
+	struct status status = {.code = STATUS_INTERNAL, .message = ""};
+	sigset_t signals;
+	int rc;
+
+	log_init("analyticsd", LOG_LEVEL_INFO);
+	argp_err_exit_status = EXIT_WRONG_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &line);
+	if (read_settings(&line, &daemon.config, &status) < 0) {
+		log_error("%s", status.message);
+		return EXIT_WRONG_USAGE;
+	}
+	log_init("analyticsd", daemon.config.log);
+	snprintf(daemon.history_path, sizeof(daemon.history_path), "%s/history.db", daemon.config.data);
+	snprintf(daemon.state_path, sizeof(daemon.state_path), "%s/state.db", daemon.config.data);
+	snprintf(daemon.lock_path, sizeof(daemon.lock_path), "%s/lock", daemon.config.data);
+	set_options(&daemon);
+
+	// Every thread inherits the mask: signals are only taken here.
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	rc = run(&daemon, &signals, &status);
+	if (rc < 0) {
+		log_error("%s", status.message[0] != '\0' ? status.message : strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}

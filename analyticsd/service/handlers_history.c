@@ -1,0 +1,125 @@
+// AppendKpi, QueryKpi, QueryPort.
+// SPDX-License-Identifier: MIT
+#include "clock.h"
+#include "ingest.h"
+#include "links.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+static int exists(void *context, const struct link_record *record) {
+	(void)context;
+	(void)record;
+	return 0;
+}
+
+int handle_append_kpi(struct call *call, const void *request, void *reply) {
+	const struct kpi_append *append = request;
+	struct ingest_call ingest = {.task = INGEST_APPEND_KPI, .append = append};
+	int rc;
+
+	if ((rc = link_find(call->worker, append->link_id, exists, NULL, call->status)) < 0)
+		return rc;
+	for (size_t i = 0; i < append->n_samples; i++) {
+		if (append->samples[i].ts_ns > call->now_ns + LIMIT_FUTURE_SECONDS * NS_PER_SECOND)
+			return status_set(call->status, STATUS_INVALID_ARGUMENT,
+			                  "samples[%zu][0]: more than %d s in the future", i,
+			                  LIMIT_FUTURE_SECONDS);
+	}
+	rc = ingest_call(call->worker->ingest, &ingest);
+	if (rc < 0) {
+		*call->status = ingest.status;
+		return rc;
+	}
+	cache_invalidate(call->worker->cache);
+	*(struct kpi_appended *)reply = ingest.appended;
+	return 0;
+}
+
+// [from, to), begun where the page before ended. Returns -EINVAL when it is none.
+static int check_range(struct call *call, int64_t *from_ns, int64_t to_ns, int64_t page) {
+	if (to_ns < *from_ns)
+		return status_set(call->status, STATUS_INVALID_ARGUMENT, "to_ns: before from_ns");
+	if (page != 0)
+		*from_ns = page;
+	return 0;
+}
+
+static int64_t step_ns(double seconds) {
+	return (int64_t)llround(seconds * 1e9);
+}
+
+// What the store allocated becomes the request's, so that the reply can point to it.
+static int adopt(struct call *call, void *array, size_t size, void **ret) {
+	void *copy = document_alloc(call->document, size);
+
+	if (copy != NULL && size > 0)
+		memcpy(copy, array, size);
+	free(array);
+	*ret = copy;
+	return copy != NULL ? 0 : -ENOMEM;
+}
+
+int handle_query_kpi(struct call *call, const void *request, void *reply) {
+	const struct kpi_query *query = request;
+	struct kpi_range range = {
+	        .link_id = query->link_id,
+	        .direction = (enum directions)query->direction,
+	        .kpi = query->kpi,
+	        .from_ns = query->from_ns,
+	        .to_ns = query->to_ns,
+	        .step_ns = HAS(query, kpi_query, step_seconds) ? step_ns(query->step_seconds) : 0,
+	        .limit = (size_t)query->limit,
+	};
+	struct kpi_series *series = reply;
+	struct kpi_point *points;
+	int64_t next_ns;
+	int rc;
+
+	if ((rc = link_find(call->worker, query->link_id, exists, NULL, call->status)) < 0 ||
+	    (rc = check_range(call, &range.from_ns, range.to_ns, query->page)) < 0 ||
+	    (rc = history_kpi(call->worker->history, &range, &points, &series->n_samples, &next_ns,
+	                      call->status)) < 0)
+		return rc;
+	if (next_ns != 0)
+		SET(series, kpi_series, next_page, next_ns);
+	return adopt(call, points, series->n_samples * sizeof(*points), (void **)&series->samples);
+}
+
+static const char *basic_counters[] = {
+#define COUNTER(NAME, UNIT, HELP) #NAME,
+#include "port_sample.def"
+#undef COUNTER
+};
+
+int handle_query_port(struct call *call, const void *request, void *reply) {
+	const struct port_query *query = request;
+	bool chosen = query->n_counters > 0;
+	struct port_range range = {
+	        .host = query->host,
+	        .name = query->name,
+	        .counters = chosen ? query->counters : basic_counters,
+	        .n_counters = chosen ? query->n_counters : N_PORT_COUNTERS,
+	        .from_ns = query->from_ns,
+	        .to_ns = query->to_ns,
+	        .step_ns = HAS(query, port_query, step_seconds) ? step_ns(query->step_seconds) : 0,
+	        .limit = (size_t)query->limit,
+	};
+	struct port_series *series = reply;
+	uint64_t *rows;
+	int64_t next_ns;
+	int rc;
+
+	if ((rc = check_range(call, &range.from_ns, range.to_ns, query->page)) < 0 ||
+	    (rc = history_port(call->worker->history, &range, &rows, &series->n_rows, &next_ns,
+	                       call->status)) < 0)
+		return rc;
+	series->names = chosen ? query->counters : basic_counters;
+	series->n_names = range.n_counters;
+	if (next_ns != 0)
+		SET(series, port_series, next_page, next_ns);
+	return adopt(call, rows, series->n_rows * (1 + range.n_counters) * sizeof(*rows),
+	             (void **)&series->rows);
+}

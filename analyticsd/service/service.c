@@ -1,0 +1,332 @@
+// The API's threads. The router gives a request to a worker that is idle and takes no more while none is, so
+// that waiting happens in the clients' queues and not in memory here. SPDX-License-Identifier: MIT
+#include "service.h"
+
+#include "clock.h"
+#include "endpoint.h"
+#include "ingest.h"
+#include "log.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define WORK_QUEUE      "inproc://work"
+#define MAX_WORKERS     64
+#define ENVELOPE_FRAMES 8 // routing frames before the empty one; REQ and DEALER have one or two
+
+struct service {
+	struct worker workers[MAX_WORKERS];
+	pthread_t threads[MAX_WORKERS];
+	int n_workers, n_threads;
+	void *context;
+	void *api, *work;
+	int lock, stop_fd;
+	struct cache *cache;
+	pthread_t router;
+	bool has_router;
+};
+
+// ---- workers
+
+// A worker says that it is idle by sending: first an empty envelope, then each answer. An empty request ends
+// it.
+static void serve(struct worker *worker, void *socket) {
+	zmq_send(socket, "", 0, 0);
+	for (;;) {
+		CLEANUP(bytes_fini) struct bytes reply = {0};
+		zmq_msg_t frames[ENVELOPE_FRAMES + 2];
+		size_t n = 0;
+		bool ends;
+
+		do {
+			zmq_msg_init(&frames[n]);
+			while (zmq_msg_recv(&frames[n], socket, 0) < 0 && errno == EINTR)
+				continue;
+		} while (zmq_msg_more(&frames[n++]) && n < sizeof(frames) / sizeof(frames[0]));
+		ends = n == 1;
+		if (!ends && worker_answer(worker, zmq_msg_data(&frames[n - 1]), zmq_msg_size(&frames[n - 1]),
+		                           clock_real_ns(), &reply) < 0)
+			log_error("out of memory: a request gets an empty reply");
+		if (!ends) {
+			for (size_t i = 0; i + 1 < n; i++)
+				zmq_msg_send(&frames[i], socket, ZMQ_SNDMORE);
+			zmq_send(socket, reply.data, reply.size, 0);
+		}
+		for (size_t i = 0; i < n; i++)
+			zmq_msg_close(&frames[i]);
+		if (ends)
+			return;
+	}
+}
+
+static void *run_worker(void *argument) {
+	struct worker *worker = argument;
+
+	pthread_setname_np(pthread_self(), "linkcast-worker");
+	serve(worker, worker->work);
+	return NULL;
+}
+
+// ---- the router
+
+struct idle {
+	zmq_msg_t workers[MAX_WORKERS]; // addresses
+	int n;
+};
+
+// Passes on every frame of a message. Returns false when there was none.
+static bool pass_on(void *from, void *to) {
+	bool more = true, any = false;
+
+	while (more) {
+		zmq_msg_t frame;
+
+		zmq_msg_init(&frame);
+		if (zmq_msg_recv(&frame, from, any ? 0 : ZMQ_DONTWAIT) < 0) {
+			zmq_msg_close(&frame);
+			return any;
+		}
+		any = true;
+		more = zmq_msg_more(&frame) != 0;
+		if (to == NULL || zmq_msg_send(&frame, to, more ? ZMQ_SNDMORE : 0) < 0)
+			zmq_msg_close(&frame); // a client that left: its answer goes nowhere
+	}
+	return any;
+}
+
+// From a worker: its address, then the answer for a client, or nothing the first time.
+static void take_answer(struct service *service, struct idle *idle) {
+	zmq_msg_t *address = &idle->workers[idle->n], first;
+
+	zmq_msg_init(address);
+	if (zmq_msg_recv(address, service->work, ZMQ_DONTWAIT) < 0)
+		return;
+	idle->n++;
+	zmq_msg_init(&first);
+	zmq_msg_recv(&first, service->work, 0);
+	if (zmq_msg_more(&first)) {
+		bool sent = zmq_msg_send(&first, service->api, ZMQ_SNDMORE) >= 0;
+
+		pass_on(service->work, sent ? service->api : NULL);
+	}
+	zmq_msg_close(&first);
+}
+
+// A client's frames: routing, an empty one, the request. Reads one message whole; false when it has not this
+// form.
+static bool take_request(void *api, zmq_msg_t *frames, size_t *ret_n) {
+	bool more = true, delimited = false;
+	size_t n = 0;
+
+	while (more) {
+		zmq_msg_t extra, *frame = n < ENVELOPE_FRAMES + 2 ? &frames[n] : &extra;
+
+		zmq_msg_init(frame);
+		if (zmq_msg_recv(frame, api, n == 0 ? ZMQ_DONTWAIT : 0) < 0) {
+			zmq_msg_close(frame);
+			break;
+		}
+		more = zmq_msg_more(frame) != 0;
+		if (frame == &extra) {
+			zmq_msg_close(&extra);
+			delimited = false;
+			continue;
+		}
+		n++;
+		// the empty frame stands just before the last one
+		delimited = more ? zmq_msg_size(frame) == 0 && n > 1 : delimited;
+	}
+	*ret_n = n;
+	return delimited && n >= 3 && !more;
+}
+
+// A peer that speaks nonsense is told so, as far as it can be told anything.
+static void refuse(void *api, zmq_msg_t *frames) {
+	CLEANUP(bytes_fini) struct bytes reply = {0};
+	struct status status;
+
+	status_set(&status, STATUS_INVALID_ARGUMENT, "expected an empty frame, then one map");
+	if (reply_encode_error(&status, NULL, &reply) < 0)
+		return;
+	if (zmq_msg_send(&frames[0], api, ZMQ_SNDMORE) >= 0) {
+		zmq_send(api, "", 0, ZMQ_SNDMORE);
+		zmq_send(api, reply.data, reply.size, 0);
+	}
+}
+
+static void give_request(struct service *service, struct idle *idle) {
+	zmq_msg_t frames[ENVELOPE_FRAMES + 2];
+	size_t n;
+
+	if (take_request(service->api, frames, &n)) {
+		zmq_msg_t *address = &idle->workers[--idle->n];
+
+		zmq_msg_send(address, service->work, ZMQ_SNDMORE);
+		for (size_t i = 0; i < n; i++)
+			zmq_msg_send(&frames[i], service->work, i + 1 < n ? ZMQ_SNDMORE : 0);
+	} else if (n > 0) {
+		refuse(service->api, frames);
+	}
+	for (size_t i = 0; i < n && i < ENVELOPE_FRAMES + 2; i++)
+		zmq_msg_close(&frames[i]);
+}
+
+// Waits for every worker's answer, then tells each to end.
+static void end_workers(struct service *service, struct idle *idle) {
+	while (idle->n < service->n_threads) {
+		zmq_pollitem_t item = {.socket = service->work, .events = ZMQ_POLLIN};
+
+		if (zmq_poll(&item, 1, -1) > 0)
+			take_answer(service, idle);
+	}
+	while (idle->n > 0) {
+		zmq_msg_send(&idle->workers[--idle->n], service->work, ZMQ_SNDMORE);
+		zmq_send(service->work, "", 0, 0);
+	}
+}
+
+static void *run_router(void *argument) {
+	struct service *service = argument;
+	struct idle idle = {.n = 0};
+	zmq_pollitem_t items[] = {
+	        {.socket = service->work, .events = ZMQ_POLLIN},
+	        {.fd = service->stop_fd, .events = ZMQ_POLLIN},
+	        {.socket = service->api, .events = ZMQ_POLLIN},
+	};
+
+	pthread_setname_np(pthread_self(), "linkcast-api");
+	while ((items[1].revents & ZMQ_POLLIN) == 0) {
+		if (zmq_poll(items, idle.n > 0 ? 3 : 2, -1) < 0) {
+			items[1].revents = 0;
+			continue;
+		}
+		if (items[0].revents & ZMQ_POLLIN)
+			take_answer(service, &idle);
+		if (idle.n > 0 && (items[2].revents & ZMQ_POLLIN))
+			give_request(service, &idle);
+		items[2].revents = 0;
+	}
+	end_workers(service, &idle);
+	return NULL;
+}
+
+// ---- start and stop
+
+// The sockets pass to the worker's thread when it is created, and back when it was joined.
+static int open_worker(struct service *service, struct worker *worker, const struct service_options *options,
+                       struct metrics *metrics, struct status *status) {
+	const int no_linger = 0;
+	int rc;
+
+	worker->ingest = ingest_caller(service->context);
+	worker->work = zmq_socket(service->context, ZMQ_DEALER);
+	if (worker->ingest == NULL || worker->work == NULL)
+		return -ENOMEM;
+	zmq_setsockopt(worker->work, ZMQ_LINGER, &no_linger, sizeof(no_linger));
+	if (zmq_connect(worker->work, WORK_QUEUE) != 0)
+		return -errno;
+
+	worker->options = options;
+	worker->metrics = metrics;
+	worker->cache = service->cache;
+	worker->started_mono_ns = clock_mono_ns();
+	if ((rc = state_open(options->state_path, true, &worker->state, status)) < 0)
+		return rc;
+	return history_open(options->history_path, false, &worker->history, status);
+}
+
+static void close_worker(struct worker *worker) {
+	state_close(worker->state);
+	history_close(worker->history);
+	if (worker->ingest != NULL)
+		zmq_close(worker->ingest);
+	if (worker->work != NULL)
+		zmq_close(worker->work);
+}
+
+static int open_sockets(struct service *service, const struct service_options *options,
+                        struct status *status) {
+	const int no_linger = 0, mandatory = 1;
+	const int64_t limit = LIMIT_FRAME_SIZE;
+
+	service->api = zmq_socket(service->context, ZMQ_ROUTER);
+	service->work = zmq_socket(service->context, ZMQ_ROUTER);
+	if (service->api == NULL || service->work == NULL)
+		return -ENOMEM;
+	zmq_setsockopt(service->api, ZMQ_LINGER, &no_linger, sizeof(no_linger));
+	zmq_setsockopt(service->work, ZMQ_LINGER, &no_linger, sizeof(no_linger));
+	zmq_setsockopt(service->api, ZMQ_MAXMSGSIZE, &limit, sizeof(limit));
+	zmq_setsockopt(service->api, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof(mandatory));
+	if (zmq_bind(service->work, WORK_QUEUE) != 0)
+		return -errno;
+	return endpoint_bind(service->api, options->api, options->insecure, &service->lock, status);
+}
+
+static int start_threads(struct service *service) {
+	for (int i = 0; i < service->n_workers; i++) {
+		if (pthread_create(&service->threads[i], NULL, run_worker, &service->workers[i]) != 0)
+			return -EAGAIN;
+		service->n_threads++;
+	}
+	if (pthread_create(&service->router, NULL, run_router, service) != 0)
+		return -EAGAIN;
+	service->has_router = true;
+	return 0;
+}
+
+int service_start(const struct service_options *options, void *context, struct metrics *metrics,
+                  struct service **ret, struct status *status) {
+	CLEANUP(service_stopp) struct service *service = calloc(1, sizeof(*service));
+	int rc;
+
+	if (service == NULL)
+		return -ENOMEM;
+	service->context = context;
+	service->lock = -1;
+	service->n_workers = options->n_workers < MAX_WORKERS ? options->n_workers : MAX_WORKERS;
+	service->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (service->stop_fd < 0)
+		return -errno;
+	if ((rc = cache_new(&service->cache)) < 0)
+		return rc;
+	for (int i = 0; i < service->n_workers; i++) {
+		if ((rc = open_worker(service, &service->workers[i], options, metrics, status)) < 0)
+			return rc;
+	}
+	if ((rc = open_sockets(service, options, status)) < 0 || (rc = start_threads(service)) < 0)
+		return rc;
+	*ret = service;
+	service = NULL;
+	return 0;
+}
+
+void service_stop(struct service *service) {
+	if (service == NULL)
+		return;
+	if (service->has_router) {
+		eventfd_write(service->stop_fd, 1);
+		pthread_join(service->router, NULL);
+	} else if (service->n_threads > 0) {
+		end_workers(service, &(struct idle){.n = 0});
+	}
+	for (int i = 0; i < service->n_threads; i++)
+		pthread_join(service->threads[i], NULL);
+	for (int i = 0; i < service->n_workers; i++)
+		close_worker(&service->workers[i]);
+	if (service->api != NULL)
+		zmq_close(service->api);
+	if (service->work != NULL)
+		zmq_close(service->work);
+	if (service->lock >= 0)
+		close(service->lock);
+	if (service->stop_fd >= 0)
+		close(service->stop_fd);
+	cache_free(service->cache);
+	free(service);
+}

@@ -1,0 +1,31 @@
+// service.h: the API: a router thread that owns the ROUTER socket, and workers that answer. Each worker owns
+// a handle of each database and answers one request at a time, so a long forecast holds up one worker, not
+// the others. SPDX-License-Identifier: MIT
+#pragma once
+
+#include "cleanup.h"
+#include "metrics.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct service;
+
+struct service_options {
+	const char *history_path;
+	const char *state_path;
+	const char *api; // endpoint
+	bool insecure;
+	int n_workers;
+	double history_ratio; // FORECAST_TO_HISTORY_RATIO
+};
+
+// Binds the endpoint and starts the threads; ingest runs already. 'context' is the process's ZeroMQ context;
+// 'options' must stay. Returns 0 or a negative errno with 'status'.
+int service_start(const struct service_options *options, void *context, struct metrics *,
+                  struct service **ret, struct status *status);
+
+// Ends the threads after the requests that they work on. NULL is fine.
+void service_stop(struct service *);
+DEFINE_CLEANUP(struct service *, service_stop)

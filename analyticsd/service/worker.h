@@ -1,0 +1,59 @@
+// worker.h: what a worker has, and what a handler gets. A handler is a line in handlers.c and one function.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "bytes.h"
+#include "cache.h"
+#include "codec.h"
+#include "history.h"
+#include "metrics.h"
+#include "service.h"
+#include "state.h"
+
+struct worker {
+	const struct service_options *options;
+	struct metrics *metrics;
+	struct cache *cache;
+	struct state *state;     // reads and writes
+	struct history *history; // reads; ingest writes
+	void *ingest;            // for ingest_call()
+	void *work;              // from the router
+	int64_t started_mono_ns; // of the daemon
+};
+
+// A request being answered.
+struct call {
+	struct worker *worker;
+	struct document *document; // of the request: its memory lives until the reply is encoded
+	const void *frame;         // the request as it came
+	size_t size;
+	int64_t now_ns;
+	struct status *status;
+};
+
+// Reads 'request' and fills 'reply', structures of the operation's messages. Returns 0 or a negative errno
+// with the call's status set.
+typedef int (*handler_fn)(struct call *call, const void *request, void *reply);
+
+#define HANDLER(NAME) int NAME(struct call *call, const void *request, void *reply)
+
+HANDLER(handle_ping);
+HANDLER(handle_metrics);
+HANDLER(handle_hello);
+HANDLER(handle_list_sources);
+HANDLER(handle_set_topology);
+HANDLER(handle_get_topology);
+HANDLER(handle_delete_topology);
+HANDLER(handle_list_topologies);
+HANDLER(handle_set_link);
+HANDLER(handle_append_kpi);
+HANDLER(handle_query_kpi);
+HANDLER(handle_query_port);
+HANDLER(handle_forecast_link);
+HANDLER(handle_forecast_topology);
+
+// Answers one request frame: always with a reply, which the caller ends. Returns 0 or -ENOMEM.
+int worker_answer(struct worker *, const void *frame, size_t size, int64_t now_ns, struct bytes *ret);
+
+// A copy of 'text' that lives as long as the request, or NULL without memory.
+const char *call_text(struct call *, const char *text);
