@@ -1,0 +1,542 @@
+// The thread of the plugin. It owns sampler and publisher; other threads leave it settings and a flag, and
+// take the view that it leaves for them, under one mutex that is never held during a call into a driver or
+// ZeroMQ. Ticks come from a periodic timer with absolute deadlines: those that pass while the thread is late
+// are counted by the kernel and skipped. SPDX-License-Identifier: MIT
+#include "session.h"
+
+#include "clock.h"
+#include "cores.h"
+#include "publisher.h"
+#include "sampler.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define HELLO_INTERVAL_NS (5 * NS_PER_SECOND)
+#define HELLO_LEAST_NS    (100 * NS_PER_MS) // between hellos to new subscribers
+#define FIRST_TICK_NS     (200 * NS_PER_MS) // unless somebody subscribes earlier
+#define VIEW_INTERVAL_NS  (50 * NS_PER_MS)
+
+struct session {
+	pthread_t thread;
+	int wake; // eventfd
+
+	pthread_mutex_t lock; // of what follows
+	pthread_cond_t changed;
+	struct settings settings;
+	bool configured; // 'settings' is new
+	bool stopping;
+	bool ready; // opened, or failed with 'status'
+	bool done;
+	int rc;
+	struct status status;
+	struct session_view view;
+	int64_t viewed_ns;
+
+	struct sampler *sampler; // made before the thread, freed after it
+
+	// of the thread
+	char host[LIMIT_ID_SIZE + 1];
+	uint64_t instance;
+	struct settings current;
+	struct publisher *publisher;
+	int ticks; // timerfd
+	bool ticking;
+	struct settings ordered; // on their way from 'settings' to 'current'
+	bool subscribed;         // somebody did
+	int64_t hello_ns;        // next one
+	int64_t last_hello_ns;
+	bool greeted; // the server has the last hello
+	uint64_t n_ticks, n_missed, n_busy, n_rows, n_dropped;
+};
+
+// ---- messages
+
+static void send_batch(struct session *session, struct sampler_port *port) {
+	const char *names[N_PORT_COUNTERS];
+	struct batch *batch = &port->batch;
+	struct sample sample;
+
+	if (batch->n_rows == 0)
+		return;
+	for (size_t i = 0; i < N_PORT_COUNTERS; i++)
+		names[i] = port_counters[i].name;
+	sample_init(&sample);
+	sample.v = 1;
+	sample.host = session->host;
+	sample.instance = session->instance;
+	sample.port = port->port;
+	sample.name = port->name;
+	sample.link = settings_link(&session->current, port->name);
+	sample.speed_mbps = batch->head.speed_mbps;
+	sample.up = batch->head.up;
+	sample.epoch = (int64_t)batch->head.epoch;
+	sample.names = names;
+	sample.n_names = N_PORT_COUNTERS;
+	sample.rows = batch->rows;
+	sample.n_rows = batch->n_rows;
+	if (publisher_send_sample(session->publisher, &sample) == 0)
+		session->n_rows += batch->n_rows;
+	else
+		session->n_dropped += batch->n_rows;
+	batch_clear(batch);
+}
+
+static void send_batches(struct session *session) {
+	struct sampler_port *const *ports;
+	size_t n;
+
+	ports = sampler_ports(session->sampler, &n);
+	for (size_t i = 0; i < n; i++)
+		send_batch(session, ports[i]);
+}
+
+// Batches that were full or old enough, and those of ports that will add nothing.
+static void send_due(struct session *session, int64_t now_ns) {
+	struct sampler_port *const *ports;
+	size_t n;
+
+	ports = sampler_ports(session->sampler, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (!ports[i]->present ||
+		    batch_is_due(&ports[i]->batch, now_ns, session->current.interval_ns))
+			send_batch(session, ports[i]);
+	}
+}
+
+static void take_row(void *context, struct sampler_port *port) {
+	struct session *session = context;
+	uint64_t row[2 + N_PORT_COUNTERS] = {port->seq, (uint64_t)port->ts_ns};
+	size_t width = sizeof(row) / sizeof(row[0]);
+
+	memcpy(row + 2, port->counters, sizeof(port->counters));
+	if (batch_excludes(&port->batch, &port->head, width))
+		send_batch(session, port);
+	if (batch_add(&port->batch, &port->head, row, width, clock_mono_ns()) < 0)
+		session->n_dropped++;
+}
+
+// Returns 0 or -ENOMEM; the caller frees ret->ports.
+static int make_hello(const struct session *session, struct hello *ret) {
+	struct sampler_port *const *ports;
+	size_t n;
+
+	ports = sampler_ports(session->sampler, &n);
+	hello_init(ret);
+	ret->v = 1;
+	ret->host = session->host;
+	ret->instance = session->instance;
+	ret->interval_ns = (uint64_t)session->current.interval_ns;
+	ret->dropped = session->n_dropped;
+	ret->ports = calloc(n > 0 ? n : 1, sizeof(*ret->ports));
+	if (ret->ports == NULL)
+		return -ENOMEM;
+	ret->n_ports = n;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t last_seq = ports[i]->seq - ports[i]->batch.n_rows;
+
+		hello_port_init(&ret->ports[i]);
+		ret->ports[i].port = ports[i]->port;
+		ret->ports[i].name = ports[i]->name;
+		ret->ports[i].link = settings_link(&session->current, ports[i]->name);
+		ret->ports[i].first_seq = last_seq + 1; // nothing is held for replay
+		ret->ports[i].last_seq = last_seq;
+	}
+	return 0;
+}
+
+static void say_hello(struct session *session, int64_t now_ns) {
+	struct hello hello;
+
+	session->last_hello_ns = now_ns;
+	session->hello_ns = now_ns + HELLO_INTERVAL_NS;
+	if (make_hello(session, &hello) < 0)
+		return;
+	(void)publisher_send_hello(session->publisher, &hello);
+	session->greeted = publisher_greet_server(session->publisher, &hello) == 0;
+	free(hello.ports);
+}
+
+// The server was not connected at the last hello.
+static void greet(struct session *session) {
+	struct hello hello;
+
+	if (!publisher_has_server(session->publisher) || make_hello(session, &hello) < 0)
+		return;
+	session->greeted = publisher_greet_server(session->publisher, &hello) == 0;
+	free(hello.ports);
+}
+
+// ---- the view for other threads
+
+static void view_port(const struct session *session, const struct sampler_port *from,
+                      struct session_port *to) {
+	const char *link = settings_link(&session->current, from->name);
+
+	memset(to, 0, sizeof(*to));
+	to->port = from->port;
+	memcpy(to->name, from->name, sizeof(to->name));
+	snprintf(to->link, sizeof(to->link), "%s", link != NULL ? link : "");
+	to->present = from->present;
+	to->up = from->head.up;
+	to->speed_mbps = from->head.speed_mbps;
+	to->epoch = from->head.epoch;
+	to->seq = from->seq;
+	to->ts_ns = from->ts_ns;
+	to->previous_ts_ns = from->previous_ts_ns;
+	memcpy(to->counters, from->counters, sizeof(to->counters));
+	memcpy(to->previous, from->previous, sizeof(to->previous));
+	to->call_ns = from->call_ns;
+	to->slow = from->slow;
+	to->failures = from->failures;
+}
+
+static void fill_view(struct session *session, struct session_view *view) {
+	struct sampler_port *const *ports;
+
+	view->instance = session->instance;
+	view->interval_ns = session->current.interval_ns;
+	view->ticks = session->n_ticks;
+	view->missed = session->n_missed;
+	view->busy = session->n_busy;
+	view->rows = session->n_rows;
+	view->dropped = session->n_dropped;
+	publisher_state(session->publisher, &view->publisher);
+	ports = sampler_ports(session->sampler, &view->n_ports);
+	for (size_t i = 0; i < view->n_ports; i++)
+		view_port(session, ports[i], &view->ports[i]);
+}
+
+static void leave_view(struct session *session, int64_t now_ns) {
+	struct session_port *ports;
+	size_t n;
+
+	(void)sampler_ports(session->sampler, &n);
+	pthread_mutex_lock(&session->lock);
+	ports = session->view.ports;
+	if (n > session->view.n_ports)
+		ports = reallocarray(ports, n, sizeof(*ports));
+	if (ports != NULL || n == 0) {
+		session->view.ports = ports;
+		fill_view(session, &session->view);
+		session->viewed_ns = now_ns;
+	}
+	pthread_mutex_unlock(&session->lock);
+}
+
+int session_look(struct session *session, struct session_view *ret) {
+	struct session_port *ports;
+	int64_t since_ns, now_ns;
+	size_t n;
+
+	pthread_mutex_lock(&session->lock);
+	n = session->view.n_ports;
+	ports = calloc(n > 0 ? n : 1, sizeof(*ports));
+	if (ports != NULL) {
+		*ret = session->view;
+		memcpy(ports, session->view.ports != NULL ? session->view.ports : ports, n * sizeof(*ports));
+		ret->ports = ports;
+	}
+	now_ns = clock_mono_ns();
+	if (ports != NULL)
+		ret->age_ns = now_ns - session->viewed_ns;
+	pthread_mutex_unlock(&session->lock);
+	if (ports == NULL)
+		return -ENOMEM;
+	ret->reading_port = sampler_reading(session->sampler, &since_ns);
+	ret->reading_ns = ret->reading_port >= 0 ? now_ns - since_ns : 0;
+	return 0;
+}
+
+void session_view_fini(struct session_view *view) {
+	free(view->ports);
+	view->ports = NULL;
+}
+
+// ---- the thread
+
+static void set_ticks(struct session *session, int64_t first_ns) {
+	int64_t interval_ns = session->current.interval_ns;
+	struct itimerspec timer = {
+	        .it_value = {first_ns / NS_PER_SECOND, first_ns % NS_PER_SECOND},
+	        .it_interval = {interval_ns / NS_PER_SECOND, interval_ns % NS_PER_SECOND},
+	};
+
+	(void)timerfd_settime(session->ticks, TFD_TIMER_ABSTIME, &timer, NULL);
+	session->ticking = true;
+}
+
+static void tick(struct session *session, int64_t now_ns) {
+	session->n_ticks++;
+	session->n_busy +=
+	        sampler_read(session->sampler, now_ns, session->current.interval_ns, take_row, session);
+	send_due(session, clock_mono_ns());
+}
+
+static void tick_if_due(struct session *session, int64_t now_ns) {
+	uint64_t expired;
+
+	if (read(session->ticks, &expired, sizeof(expired)) != sizeof(expired))
+		return;
+	session->n_missed += expired - 1;
+	tick(session, now_ns);
+}
+
+static void apply(struct session *session, const struct settings *settings, int64_t now_ns) {
+	bool other_server = strcmp(session->current.server, settings->server) != 0;
+	bool other_interval = session->current.interval_ns != settings->interval_ns;
+
+	send_batches(session); // under the link that they were taken with
+	session->current = *settings;
+	if (other_server)
+		(void)publisher_set_server(session->publisher, settings->server, NULL);
+	if (other_interval && session->ticking)
+		set_ticks(session, now_ns + settings->interval_ns);
+	session->hello_ns = now_ns;
+}
+
+// Returns false when it is time to end.
+static bool take_orders(struct session *session, int64_t now_ns) {
+	bool configured, stopping;
+	uint64_t woken;
+
+	if (read(session->wake, &woken, sizeof(woken)) != sizeof(woken))
+		return true;
+	pthread_mutex_lock(&session->lock);
+	stopping = session->stopping;
+	configured = session->configured;
+	if (configured)
+		session->ordered = session->settings;
+	session->configured = false;
+	pthread_mutex_unlock(&session->lock);
+	if (configured)
+		apply(session, &session->ordered, now_ns);
+	return !stopping;
+}
+
+// Sleeps until something comes or is due. Returns whether something came.
+static bool wait_for_more(struct session *session, int64_t now_ns, int64_t until_ns) {
+	struct pollfd fds[2 + PUBLISHER_N_FDS] = {{.fd = session->ticks, .events = POLLIN},
+	                                          {.fd = session->wake, .events = POLLIN}};
+	int64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+	struct timespec left = {left_ns / NS_PER_SECOND, left_ns % NS_PER_SECOND};
+
+	publisher_fds(session->publisher, fds + 2);
+	return ppoll(fds, sizeof(fds) / sizeof(fds[0]), &left, NULL) > 0;
+}
+
+// A new subscriber gets its hello at once, or a little later when many come.
+static void take_arrivals(struct session *session) {
+	int64_t soon_ns = session->last_hello_ns + HELLO_LEAST_NS;
+
+	if (!publisher_read(session->publisher))
+		return;
+	session->subscribed = true;
+	if (soon_ns < session->hello_ns)
+		session->hello_ns = soon_ns;
+}
+
+// The first tick waits a moment for a subscriber, so that the first rows don't go to nobody.
+static void begin_ticks(struct session *session, int64_t now_ns, int64_t begun_ns) {
+	if (!session->ticking && (session->subscribed || now_ns - begun_ns >= FIRST_TICK_NS))
+		set_ticks(session, now_ns);
+}
+
+static int64_t next_deadline(const struct session *session, int64_t begun_ns, bool unseen) {
+	int64_t until_ns = session->hello_ns;
+
+	if (!session->ticking && begun_ns + FIRST_TICK_NS < until_ns)
+		until_ns = begun_ns + FIRST_TICK_NS;
+	if (unseen && session->viewed_ns + VIEW_INTERVAL_NS < until_ns)
+		until_ns = session->viewed_ns + VIEW_INTERVAL_NS;
+	return until_ns;
+}
+
+static void publish(struct session *session) {
+	int64_t begun_ns = clock_mono_ns(), now_ns = begun_ns;
+	bool unseen = true; // by the view
+
+	session->hello_ns = begun_ns;
+	while (take_orders(session, now_ns)) {
+		tick_if_due(session, now_ns);
+		if (now_ns >= session->hello_ns)
+			say_hello(session, now_ns);
+		else if (!session->greeted)
+			greet(session);
+		take_arrivals(session);
+		begin_ticks(session, now_ns, begun_ns);
+		if (now_ns - session->viewed_ns >= VIEW_INTERVAL_NS) {
+			leave_view(session, now_ns);
+			unseen = false;
+		}
+		unseen |= wait_for_more(session, now_ns, next_deadline(session, begun_ns, unseen));
+		now_ns = clock_mono_ns();
+	}
+}
+
+static void finish(struct session *session) {
+	tick(session, clock_mono_ns());
+	send_batches(session);
+	say_hello(session, clock_mono_ns());
+	(void)publisher_read(session->publisher);
+}
+
+static int open_all(struct session *session, struct status *status) {
+	session->ticks = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (session->ticks < 0)
+		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "timer: %s", strerror(errno));
+	return publisher_open(&session->current, &session->publisher, status);
+}
+
+static void tell_opened(struct session *session, int rc, const struct status *status) {
+	pthread_mutex_lock(&session->lock);
+	session->rc = rc;
+	session->status = *status;
+	session->ready = true;
+	pthread_cond_broadcast(&session->changed);
+	pthread_mutex_unlock(&session->lock);
+}
+
+static void tell_done(struct session *session) {
+	pthread_mutex_lock(&session->lock);
+	session->done = true;
+	pthread_cond_broadcast(&session->changed);
+	pthread_mutex_unlock(&session->lock);
+}
+
+static void *run(void *context) {
+	struct session *session = context;
+	struct status status = {0};
+	int rc = open_all(session, &status);
+
+	if (rc == 0)
+		leave_view(session, clock_mono_ns());
+	tell_opened(session, rc, &status);
+	if (rc == 0) {
+		publish(session);
+		finish(session);
+	}
+	publisher_close(session->publisher);
+	tell_done(session);
+	return NULL;
+}
+
+// ---- for the host's threads
+
+static void session_free(struct session *session) {
+	if (session == NULL)
+		return;
+	sampler_free(session->sampler);
+	free(session->view.ports);
+	if (session->ticks >= 0)
+		close(session->ticks);
+	if (session->wake >= 0)
+		close(session->wake);
+	pthread_cond_destroy(&session->changed);
+	pthread_mutex_destroy(&session->lock);
+	free(session);
+}
+DEFINE_CLEANUP(struct session *, session_free)
+
+static int wake(struct session *session) {
+	const uint64_t one = 1;
+
+	return write(session->wake, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+}
+
+// Waits for 'flag', which 'changed' tells of.
+static int await(struct session *session, const bool *flag) {
+	int64_t deadline_ns = clock_mono_ns() + SESSION_PATIENCE_NS;
+	struct timespec deadline = {deadline_ns / NS_PER_SECOND, deadline_ns % NS_PER_SECOND};
+	int rc = 0;
+
+	pthread_mutex_lock(&session->lock);
+	while (!*flag && rc == 0)
+		rc = pthread_cond_clockwait(&session->changed, &session->lock, CLOCK_MONOTONIC, &deadline);
+	rc = *flag ? 0 : -ETIMEDOUT;
+	pthread_mutex_unlock(&session->lock);
+	return rc;
+}
+
+static int out_of_memory(struct status *status) {
+	return status_set(status, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+static int session_new(const struct settings *settings, const char *host, struct session **ret,
+                       struct status *status) {
+	CLEANUP(session_freep) struct session *session = calloc(1, sizeof(*session));
+	int rc;
+
+	if (session == NULL)
+		return out_of_memory(status);
+	session->ticks = session->wake = -1;
+	pthread_mutex_init(&session->lock, NULL);
+	pthread_cond_init(&session->changed, NULL);
+	session->settings = session->current = *settings;
+	snprintf(session->host, sizeof(session->host), "%s", host);
+	session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (session->wake < 0)
+		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "eventfd: %s", strerror(errno));
+	if ((rc = sampler_new(&session->sampler)) < 0)
+		return rc == -ENOMEM ? out_of_memory(status)
+		                     : status_set(status, STATUS_UNIMPLEMENTED,
+		                                  "this process has no ethdev library");
+	if (getrandom(&session->instance, sizeof(session->instance), 0) != sizeof(session->instance))
+		return status_set(status, STATUS_INTERNAL, "getrandom: %s", strerror(errno));
+	session->instance >>= 1; // 63 bits
+
+	*ret = session;
+	session = NULL;
+	return 0;
+}
+
+int session_start(const struct settings *settings, const char *host, struct session **ret,
+                  struct status *status) {
+	CLEANUP(session_freep) struct session *session = NULL;
+	int rc;
+
+	if ((rc = session_new(settings, host, &session, status)) < 0)
+		return rc;
+	rc = cores_thread_create("linkcast", run, session, &session->thread);
+	if (rc < 0)
+		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "thread: %s", strerror(-rc));
+	if (await(session, &session->ready) < 0) {
+		session = NULL; // the thread's, which may yet use it
+		return status_set(status, STATUS_DEADLINE_EXCEEDED, "its thread did not start in time");
+	}
+	if (session->rc < 0) {
+		pthread_join(session->thread, NULL);
+		*status = session->status;
+		return session->rc;
+	}
+	*ret = session;
+	session = NULL;
+	return 0;
+}
+
+int session_stop(struct session *session) {
+	pthread_mutex_lock(&session->lock);
+	session->stopping = true;
+	pthread_mutex_unlock(&session->lock);
+	if (wake(session) < 0 || await(session, &session->done) < 0)
+		return -ETIMEDOUT;
+	pthread_join(session->thread, NULL);
+	session_free(session);
+	return 0;
+}
+
+void session_configure(struct session *session, const struct settings *settings) {
+	pthread_mutex_lock(&session->lock);
+	session->settings = *settings;
+	session->configured = true;
+	pthread_mutex_unlock(&session->lock);
+	(void)wake(session);
+}
