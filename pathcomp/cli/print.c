@@ -1,0 +1,163 @@
+// One table of links, what they add up to, and where the figures came from.
+// SPDX-License-Identifier: MIT
+#include "print.h"
+
+#include "table.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#define CELL_SIZE 40
+
+enum { LINK, DIRECTION, FROM, TO, TOTAL, USED, FORECAST, FREE, N_HOP_CELLS };
+enum { REASON = N_HOP_CELLS, SHORT, WORST, N_CUT_CELLS };
+
+static const struct table_column columns[N_CUT_CELLS] = {
+        [LINK] = {"LINK", false},        [DIRECTION] = {"DIRECTION", false},
+        [FROM] = {"FROM", false},        [TO] = {"TO", false},
+        [TOTAL] = {"TOTAL", true},       [USED] = {"USED NOW", true},
+        [FORECAST] = {"FORECAST", true}, [FREE] = {"FREE", true},
+        [REASON] = {"REASON", false},    [SHORT] = {"SHORT", true},
+        [WORST] = {"WORST", false},
+};
+
+struct row {
+	char texts[N_CUT_CELLS][CELL_SIZE];
+	const char *cells[N_CUT_CELLS];
+};
+
+// NAN is what is not known.
+static void put_gbps(struct row *row, size_t cell, double gbps) {
+	if (isnan(gbps))
+		snprintf(row->texts[cell], CELL_SIZE, "?");
+	else
+		snprintf(row->texts[cell], CELL_SIZE, "%.6g", gbps);
+	row->cells[cell] = row->texts[cell];
+}
+
+static double gbps_of(int64_t bps) {
+	return bps == PATHCOMP_UNLIMITED ? NAN : (double)bps / 1e9;
+}
+
+static void fill_row(const struct answer *answer, uint32_t arc, struct row *row) {
+	const struct pathcomp_capacity *capacity = &answer->outlook->capacities[arc];
+	const struct link *link = &answer->snapshot->topology.topology.links[pathcomp_arc_link(arc)];
+	struct pathcomp_view view = pathcomp_room_view(answer->room, arc);
+
+	memset(row, 0, sizeof(*row));
+	row->cells[LINK] = link->id;
+	row->cells[DIRECTION] = choice_word(&directions_choices, (int)pathcomp_arc_direction(arc));
+	row->cells[FROM] = answer_arc_from(answer, arc);
+	row->cells[TO] = answer_arc_to(answer, arc);
+	put_gbps(row, TOTAL, capacity->total_gbps);
+	put_gbps(row, USED, capacity->current_gbps);
+	if (!isnan(capacity->forecast_gbps))
+		put_gbps(row, FORECAST, capacity->forecast_gbps);
+	put_gbps(row, FREE, view.refusal == PATHCOMP_UNKNOWN ? NAN : gbps_of(view.available_bps));
+}
+
+static void fill_cut_row(const struct answer *answer, size_t i, struct row *row) {
+	const struct cut_link *cut = &answer->message.cut[i];
+	char time[TIME_TEXT_SIZE];
+
+	fill_row(answer, answer->block.cut[i], row);
+	row->cells[REASON] = choice_word(&link_refusals_choices, cut->reason);
+	put_gbps(row, SHORT, HAS(cut, cut_link, shortfall_gbps) ? cut->shortfall_gbps : NAN);
+	if (HAS(cut, cut_link, worst_ns)) {
+		snprintf(row->texts[WORST], CELL_SIZE, "%s", text_from_time_ns(cut->worst_ns, time));
+		row->cells[WORST] = row->texts[WORST];
+	}
+}
+
+static int print_hops(const struct answer *answer, FILE *file) {
+	CLEANUP(table_freep) struct table *table = NULL;
+	struct row row;
+	int rc;
+
+	if ((rc = table_new(columns, N_HOP_CELLS, &table)) < 0)
+		return rc;
+	for (size_t i = 0; i < answer->path.n_arcs; i++) {
+		fill_row(answer, answer->path.arcs[i], &row);
+		if ((rc = table_add(table, row.cells)) < 0)
+			return rc;
+	}
+	return table_print(table, file);
+}
+
+static int print_cut(const struct answer *answer, FILE *file) {
+	CLEANUP(table_freep) struct table *table = NULL;
+	struct row row;
+	int rc;
+
+	if (answer->block.n_cut == 0)
+		return 0;
+	if ((rc = table_new(columns, N_CUT_CELLS, &table)) < 0)
+		return rc;
+	for (size_t i = 0; i < answer->block.n_cut; i++) {
+		fill_cut_row(answer, i, &row);
+		if ((rc = table_add(table, row.cells)) < 0)
+			return rc;
+	}
+	return table_print(table, file);
+}
+
+static void print_sum(const struct answer *answer, FILE *file) {
+	const struct path *path = answer->message.paths;
+
+	fprintf(file, "%" PRId64 " hop%s, cost %.12g, latency %.6g ms, ", path->hops,
+	        path->hops == 1 ? "" : "s", path->cost, path->latency_ms);
+	if (HAS(path, path, bottleneck_gbps))
+		fprintf(file, "%.6g Gbps free at the narrowest\n", path->bottleneck_gbps);
+	else
+		fprintf(file, "free capacity not known\n");
+}
+
+static void print_source(const struct answer *answer, FILE *file) {
+	char time[TIME_TEXT_SIZE], duration[DURATION_TEXT_SIZE];
+
+	if (answer->message.capacity_source == CAPACITY_SOURCE_CURRENT) {
+		fprintf(file, "Gbps; free by the current use: %s\n", answer->outlook->reason);
+		return;
+	}
+	fprintf(file, "Gbps; free by the forecast at quantile %g for %s from %s\n", answer->query->quantile,
+	        text_from_seconds(answer->query->duration_seconds, duration),
+	        text_from_time_ns(answer->outlook->window.from_ns, time));
+}
+
+static bool is_all_unknown(const struct answer *answer) {
+	for (size_t i = 0; i < answer->message.n_cut; i++) {
+		if (answer->message.cut[i].reason != LINK_REFUSAL_UNKNOWN)
+			return false;
+	}
+	return answer->message.n_cut > 0;
+}
+
+static void print_reason(const struct answer *answer, FILE *file) {
+	static const char *const texts[N_block_reasons] = {
+	        [BLOCK_REASON_NO_ROUTE] = "there is no route, whatever the capacity",
+	        [BLOCK_REASON_DOWN] = "links that are down cut every route",
+	        [BLOCK_REASON_CAPACITY] = "every route takes one of these links, none of which has room",
+	};
+
+	fprintf(file, "blocked (%s): no path from %s to %s for %.6g Gbps: %s\n",
+	        choice_word(&block_reasons_choices, (int)answer->block.reason), answer->query->from,
+	        answer->query->to, answer->query->gbps,
+	        is_all_unknown(answer) ? "what these links can carry is not known (see --unknown)"
+	                               : texts[answer->block.reason]);
+}
+
+int print_answer(const struct answer *answer, FILE *file) {
+	int rc;
+
+	if (answer->message.status == PATH_STATUS_BLOCKED) {
+		print_reason(answer, file);
+		rc = print_cut(answer, file);
+	} else {
+		rc = print_hops(answer, file);
+		print_sum(answer, file);
+	}
+	print_source(answer, file);
+	return rc;
+}

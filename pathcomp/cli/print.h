@@ -1,0 +1,10 @@
+// print.h: answers for people.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "answer.h"
+
+#include <stdio.h>
+
+// Returns 0 or -ENOMEM.
+int print_answer(const struct answer *, FILE *file);

@@ -1,0 +1,108 @@
+// What the requests of a batch took. Requests of the same window are added up, so an arc has as many holds as
+// there are different windows, not as there are requests.
+// SPDX-License-Identifier: MIT
+#include "graph.h"
+#include "room.h"
+
+#include <errno.h>
+
+struct hold {
+	struct pathcomp_window window;
+	int64_t bps;
+};
+
+struct holds {
+	struct hold *list;
+	size_t n, capacity;
+};
+
+struct pathcomp_ledger {
+	size_t n_arcs;
+	struct holds arcs[];
+};
+
+int pathcomp_ledger_new(const struct pathcomp_graph *graph, struct pathcomp_ledger **ret) {
+	size_t n_arcs = 2 * (size_t)graph->n_links;
+	struct pathcomp_ledger *ledger = calloc(1, sizeof(*ledger) + n_arcs * sizeof(ledger->arcs[0]));
+
+	if (ledger == NULL)
+		return -ENOMEM;
+	ledger->n_arcs = n_arcs;
+	*ret = ledger;
+	return 0;
+}
+
+void pathcomp_ledger_free(struct pathcomp_ledger *ledger) {
+	if (ledger == NULL)
+		return;
+	for (size_t arc = 0; arc < ledger->n_arcs; arc++)
+		free(ledger->arcs[arc].list);
+	free(ledger);
+}
+
+static int64_t add_bps(int64_t sum, int64_t bps) {
+	return sum + bps > PATHCOMP_BPS_MAX ? PATHCOMP_BPS_MAX : sum + bps;
+}
+
+static int grow(struct holds *holds) {
+	size_t capacity = holds->capacity > 0 ? 2 * holds->capacity : 4;
+	struct hold *moved;
+
+	if (holds->n < holds->capacity)
+		return 0;
+	moved = realloc(holds->list, capacity * sizeof(*moved));
+	if (moved == NULL)
+		return -ENOMEM;
+	holds->list = moved;
+	holds->capacity = capacity;
+	return 0;
+}
+
+int pathcomp_ledger_add(struct pathcomp_ledger *ledger, uint32_t arc, struct pathcomp_window window,
+                        double gbps) {
+	struct holds *holds = &ledger->arcs[arc];
+
+	for (size_t i = 0; i < holds->n; i++) {
+		struct hold *hold = &holds->list[i];
+
+		if (hold->window.from_ns == window.from_ns && hold->window.to_ns == window.to_ns) {
+			hold->bps = add_bps(hold->bps, pathcomp_bps(gbps));
+			return 0;
+		}
+	}
+	if (grow(holds) < 0)
+		return -ENOMEM;
+	holds->list[holds->n++] = (struct hold){window, pathcomp_bps(gbps)};
+	return 0;
+}
+
+static int64_t held_at(const struct holds *holds, int64_t ts_ns) {
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < holds->n; i++) {
+		if (holds->list[i].window.from_ns <= ts_ns && ts_ns < holds->list[i].window.to_ns)
+			sum = add_bps(sum, holds->list[i].bps);
+	}
+	return sum;
+}
+
+// The sum only rises where a hold begins.
+int64_t ledger_most(const struct pathcomp_ledger *ledger, uint32_t arc, int64_t from_ns, int64_t to_ns) {
+	const struct holds *holds = &ledger->arcs[arc];
+	int64_t most = held_at(holds, from_ns);
+
+	for (size_t i = 0; i < holds->n; i++) {
+		int64_t start_ns = holds->list[i].window.from_ns, sum;
+
+		if (start_ns <= from_ns || start_ns >= to_ns)
+			continue;
+		sum = held_at(holds, start_ns);
+		if (sum > most)
+			most = sum;
+	}
+	return most;
+}
+
+bool ledger_is_empty(const struct pathcomp_ledger *ledger, uint32_t arc) {
+	return ledger == NULL || ledger->arcs[arc].n == 0;
+}

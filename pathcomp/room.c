@@ -1,0 +1,147 @@
+// What is free on each arc: total less use less reservations less what the ledger holds, at the worst moment
+// of the window, under the policy for what is not known.
+// SPDX-License-Identifier: MIT
+#include "room.h"
+
+#include "graph.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define BPS_PER_GBPS 1e9
+
+int64_t pathcomp_bps(double gbps) {
+	double bps = gbps * BPS_PER_GBPS;
+
+	if (isnan(bps))
+		return 0;
+	if (bps >= (double)PATHCOMP_BPS_MAX)
+		return PATHCOMP_BPS_MAX;
+	if (bps <= -(double)PATHCOMP_BPS_MAX)
+		return -PATHCOMP_BPS_MAX;
+	return llround(bps);
+}
+
+static enum pathcomp_refusal refusal_of(const struct pathcomp_capacity *capacity,
+                                        enum unknown_policies policy) {
+	bool no_data = isnan(capacity->current_gbps) && isnan(capacity->forecast_gbps);
+
+	if (capacity->state == STATE_DOWN || capacity->state == STATE_ADMIN_DOWN)
+		return PATHCOMP_DOWN;
+	if (isnan(capacity->total_gbps) && policy != UNKNOWN_ALLOW)
+		return PATHCOMP_UNKNOWN;
+	if (policy == UNKNOWN_REFUSE &&
+	    (no_data || capacity->state == STATE_STALE || capacity->state == STATE_UNKNOWN))
+		return PATHCOMP_UNKNOWN;
+	return PATHCOMP_USABLE;
+}
+
+// One part of the window, during which the use is 'used_bps' at most.
+static void weigh_part(const struct pathcomp_room *room, uint32_t arc, int64_t from_ns, int64_t to_ns,
+                       int64_t used_bps, struct pathcomp_view *view) {
+	int64_t held_bps = 0;
+
+	if (!ledger_is_empty(room->ledger, arc))
+		held_bps = ledger_most(room->ledger, arc, from_ns, to_ns);
+	if (used_bps + held_bps <= view->used_bps + view->held_bps)
+		return;
+	view->used_bps = used_bps;
+	view->held_bps = held_bps;
+	view->worst_ns = to_ns;
+}
+
+static size_t highest_point(const struct pathcomp_capacity *capacity) {
+	size_t highest = 0;
+
+	for (size_t i = 1; i < capacity->n_series; i++) {
+		if (capacity->series[i].upper > capacity->series[highest].upper)
+			highest = i;
+	}
+	return highest;
+}
+
+// The band says when; the answer for the peak says how much, should the band stay below it.
+static void weigh_series(const struct pathcomp_room *room, uint32_t arc, struct pathcomp_view *view) {
+	const struct pathcomp_capacity *capacity = &room->capacities[arc];
+	const struct band_point *last = &capacity->series[capacity->n_series - 1];
+	int64_t from_ns = room->window.from_ns;
+	size_t highest = highest_point(capacity);
+
+	for (size_t i = 0; i < capacity->n_series; i++) {
+		const struct band_point *point = &capacity->series[i];
+		double used_gbps = i == highest ? fmax(point->upper, capacity->forecast_gbps) : point->upper;
+
+		weigh_part(room, arc, from_ns, point->ts_ns, pathcomp_bps(used_gbps), view);
+		from_ns = point->ts_ns;
+	}
+	if (from_ns < room->window.to_ns && !ledger_is_empty(room->ledger, arc))
+		weigh_part(room, arc, from_ns, room->window.to_ns, pathcomp_bps(last->upper), view);
+}
+
+static void weigh_use(const struct pathcomp_room *room, uint32_t arc, struct pathcomp_view *view) {
+	const struct pathcomp_capacity *capacity = &room->capacities[arc];
+
+	view->used_bps = -1; // less than any use
+	view->forecast = !isnan(capacity->forecast_gbps) &&
+	                 !(capacity->state == STATE_STALE && room->policy == UNKNOWN_CURRENT);
+	if (view->forecast && capacity->n_series > 0) {
+		weigh_series(room, arc, view);
+		return;
+	}
+	weigh_part(room, arc, room->window.from_ns, room->window.to_ns,
+	           pathcomp_bps(view->forecast ? capacity->forecast_gbps : capacity->current_gbps), view);
+	view->worst_ns = 0; // the same all the time, as far as is known
+}
+
+struct pathcomp_view pathcomp_room_view(const struct pathcomp_room *room, uint32_t arc) {
+	const struct pathcomp_capacity *capacity = &room->capacities[arc];
+	struct pathcomp_view view = {0};
+
+	view.refusal = graph_has_arc(room->graph, arc) ? refusal_of(capacity, room->policy) : PATHCOMP_ABSENT;
+	if (view.refusal == PATHCOMP_ABSENT)
+		return view;
+	weigh_use(room, arc, &view);
+	if (view.refusal != PATHCOMP_USABLE)
+		return view;
+	view.available_bps = isnan(capacity->total_gbps)
+	                             ? PATHCOMP_UNLIMITED
+	                             : pathcomp_bps(capacity->total_gbps) - view.used_bps -
+	                                       pathcomp_bps(capacity->reserved_gbps) - view.held_bps;
+	return view;
+}
+
+void pathcomp_room_refresh(struct pathcomp_room *room, uint32_t arc) {
+	struct pathcomp_view view = pathcomp_room_view(room, arc);
+
+	room->refusals[arc] = (uint8_t)view.refusal;
+	room->available_bps[arc] = view.refusal == PATHCOMP_USABLE ? view.available_bps : INT64_MIN;
+}
+
+int pathcomp_room_new(const struct pathcomp_graph *graph, const struct pathcomp_capacity *capacities,
+                      struct pathcomp_window window, enum unknown_policies policy,
+                      const struct pathcomp_ledger *ledger, struct pathcomp_room **ret) {
+	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = calloc(1, sizeof(*room));
+	uint32_t n_arcs = 2 * graph->n_links;
+
+	if (room == NULL)
+		return -ENOMEM;
+	*room = (struct pathcomp_room){graph, capacities, ledger, window, policy, NULL, NULL};
+	room->available_bps = malloc((n_arcs + (size_t)1) * sizeof(*room->available_bps));
+	room->refusals = malloc(n_arcs + (size_t)1);
+	if (room->available_bps == NULL || room->refusals == NULL)
+		return -ENOMEM;
+	for (uint32_t arc = 0; arc < n_arcs; arc++)
+		pathcomp_room_refresh(room, arc);
+
+	*ret = room;
+	room = NULL;
+	return 0;
+}
+
+void pathcomp_room_free(struct pathcomp_room *room) {
+	if (room == NULL)
+		return;
+	free(room->available_bps);
+	free(room->refusals);
+	free(room);
+}
