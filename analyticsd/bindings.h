@@ -1,5 +1,6 @@
 // bindings.h: which port measures which end of which link: what the topology says, else what `analytics set
-// link` said. SPDX-License-Identifier: MIT
+// link` said.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "cleanup.h"

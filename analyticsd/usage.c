@@ -1,5 +1,6 @@
 // Used capacity of links: which port is at which end of which link, and when the ports of an end are
-// complete. SPDX-License-Identifier: MIT
+// complete.
+// SPDX-License-Identifier: MIT
 #include "rates.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 // JSON in and out, by jansson. Reading turns the text into the same tree as MessagePack, so that codec.c
-// decodes both. SPDX-License-Identifier: MIT
+// decodes both.
+// SPDX-License-Identifier: MIT
 #include "codec.h"
 
 #include "document.h"

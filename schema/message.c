@@ -1,5 +1,6 @@
 // The tables of messages.def, choices.def, requests.def, topics.def and port_sample.def as data. No logic of
-// any one message. SPDX-License-Identifier: MIT
+// any one message.
+// SPDX-License-Identifier: MIT
 #include "message.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 // message.h: the messages of messages.def as C structures, and what codec.c, json.c and the protocol page
-// loop over. SPDX-License-Identifier: MIT
+// loop over.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <math.h>

@@ -1,5 +1,6 @@
-// topology.h: what a topology must keep to beyond the kinds of its fields. Files and requests are held to the
-// same. SPDX-License-Identifier: MIT
+// topology.h: what a topology must keep to beyond the kinds of its fields. Files and requests are held to
+// the same.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "message.h"

@@ -1,5 +1,6 @@
 // writer.h: where the walk over a message's fields writes to: codec.c (MessagePack) and json.c (JSON)
-// implement it. SPDX-License-Identifier: MIT
+// implement it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "message.h"

@@ -1,5 +1,6 @@
 // One forecast, asked for at the prompt. The thread that asks is the plugin's, because ZeroMQ's own threads
-// take the CPUs of whoever makes them, and the prompt's thread sits on an lcore. SPDX-License-Identifier: MIT
+// take the CPUs of whoever makes them, and the prompt's thread sits on an lcore.
+// SPDX-License-Identifier: MIT
 #include "forecast.h"
 
 #include "client.h"

@@ -1,6 +1,7 @@
 // The port lock: a count of host calls on one side, a sequence number (odd while reading) on the other, each
 // side announcing itself before it looks at the other. Waiting is by futex, so that it is bounded and needs
-// no state that a signal handler could find half-changed. SPDX-License-Identifier: MIT
+// no state that a signal handler could find half-changed.
+// SPDX-License-Identifier: MIT
 #include "gate.h"
 
 #include "clock.h"

@@ -3,7 +3,8 @@
 //
 // It is no mutex, because a guest must not add a way to hang: host calls never wait for each other, only for
 // a sampler that is just reading, and for that at most GATE_PATIENCE_NS; the sampler gives way. Entering is
-// safe in a signal handler and on any thread. SPDX-License-Identifier: MIT
+// safe in a signal handler and on any thread.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <stdbool.h>

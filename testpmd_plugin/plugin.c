@@ -1,6 +1,7 @@
 // The object that a DPDK process loads: registers itself with the host, holds the settings and the session,
 // decides and logs. The constructor runs inside EAL's start, when nothing of DPDK works yet: it only
-// registers. SPDX-License-Identifier: MIT
+// registers.
+// SPDX-License-Identifier: MIT
 #include "plugin.h"
 
 #include "clock.h"

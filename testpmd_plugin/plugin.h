@@ -1,5 +1,6 @@
 // plugin.h: what the plugin can be told to do. Any thread of the host; nothing waits longer than a few
-// seconds. SPDX-License-Identifier: MIT
+// seconds.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "session.h"

@@ -1,6 +1,7 @@
 // publisher.h: the sockets of the plugin: samples and hello go out to whoever subscribes, hello also to
-// analyticsd's API endpoint. Only publisher.c and forecast.c know ZeroMQ. All calls on the thread that opened
-// it. SPDX-License-Identifier: MIT
+// analyticsd's API endpoint. Only publisher.c and forecast.c know ZeroMQ. All calls on the thread that
+// opened it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "cleanup.h"

@@ -1,6 +1,7 @@
 // Reading of ports: which there are, their counters, link, and the epoch of their counters. Every look is
 // inside the gate, one port at a time, so that a slow driver delays the host by one call at most. When to
-// read, and what becomes of the rows, is left to the session. SPDX-License-Identifier: MIT
+// read, and what becomes of the rows, is left to the session.
+// SPDX-License-Identifier: MIT
 #include "sampler.h"
 
 #include "clock.h"

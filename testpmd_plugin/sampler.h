@@ -1,5 +1,6 @@
 // sampler.h: from ethdev counters to rows. Only sampler.c knows rte_ethdev.h. One thread at a time, except
-// where noted. SPDX-License-Identifier: MIT
+// where noted.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "batch.h"

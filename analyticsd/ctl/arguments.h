@@ -1,5 +1,6 @@
 // arguments.h: option values of the commands. A value that can't be read ends the program with status 2, as
-// argp does. SPDX-License-Identifier: MIT
+// argp does.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "ctl.h"

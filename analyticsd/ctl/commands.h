@@ -1,6 +1,7 @@
 // commands.h: the commands of analyticsctl. Each parses its own options (argp ends the program with status 2
 // when they are wrong), prints on stdout, and returns 0, or a negative errno with 'status', which main.c
-// prints. SPDX-License-Identifier: MIT
+// prints.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "ctl.h"

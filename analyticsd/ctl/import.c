@@ -7,6 +7,7 @@
 #include "kpifile.h"
 #include "linkmap.h"
 #include "progress.h"
+#include "series.h"
 #include "text.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <uthash.h>
 
 #define BUFFERED_POINTS 1000000 // of all series together, so that many interleaved series take little memory
 
@@ -115,43 +115,19 @@ static error_t parse_import(int key, char *text, struct argp_state *state) {
 
 // ---- what is imported
 
-struct series {
-	char *key; // the file's link and direction
-	char *link;
-	int direction;
-	struct kpi_point *points; // not sent yet
-	size_t n_points, capacity;
-	UT_hash_handle hh;
-};
-
 struct import {
 	struct ctl *ctl;
 	const struct import_arguments *arguments;
 	struct linkmap *map;
-	struct series *series;
+	struct series_set series;
 	size_t n_rows, n_sent, n_buffered;
 	int64_t oldest_ns, newest_ns, shift_ns;
 	struct import_report report;
 	struct progress progress;
 };
 
-static void series_free(struct series *series) {
-	if (series == NULL)
-		return;
-	free(series->key);
-	free(series->link);
-	free(series->points);
-	free(series);
-}
-DEFINE_CLEANUP(struct series *, series_free)
-
 static void import_fini(struct import *import) {
-	struct series *series, *next;
-
-	HASH_ITER (hh, import->series, series, next) {
-		HASH_DEL(import->series, series);
-		series_free(series);
-	}
+	series_set_fini(&import->series);
 	linkmap_free(import->map);
 	progress_fini(&import->progress);
 }
@@ -190,7 +166,7 @@ static int resolve(const struct import *import, const struct kpi_row *row, const
 
 // With --link, all rows are of one link: a second series in one direction would only conflict with the first.
 static int check_alone(const struct import *import, int direction, struct status *status) {
-	for (const struct series *series = import->series; series != NULL; series = series->hh.next) {
+	for (const struct series *series = import->series.first; series != NULL; series = series->next) {
 		if (series->direction == direction)
 			return status_set(status, STATUS_INVALID_ARGUMENT,
 			                  "another series than in the rows before, but --link names one");
@@ -200,24 +176,14 @@ static int check_alone(const struct import *import, int direction, struct status
 
 static int add_series(struct import *import, const char *key, const struct kpi_row *row, struct series **ret,
                       struct status *status) {
-	CLEANUP(series_freep) struct series *series = calloc(1, sizeof(*series));
 	const char *link;
-	int rc;
+	int direction, rc;
 
-	if (series == NULL)
-		return -ENOMEM;
-	if ((rc = resolve(import, row, &link, &series->direction, status)) < 0)
+	if ((rc = resolve(import, row, &link, &direction, status)) < 0)
 		return rc;
-	if (import->arguments->link != NULL && (rc = check_alone(import, series->direction, status)) < 0)
+	if (import->arguments->link != NULL && (rc = check_alone(import, direction, status)) < 0)
 		return rc;
-	series->key = strdup(key);
-	series->link = strdup(link);
-	if (series->key == NULL || series->link == NULL)
-		return -ENOMEM;
-	HASH_ADD_KEYPTR(hh, import->series, series->key, strlen(series->key), series);
-	*ret = series;
-	series = NULL;
-	return 0;
+	return series_add(&import->series, key, link, direction, ret);
 }
 
 static int find_series(struct import *import, const struct kpi_row *row, struct series **ret,
@@ -229,7 +195,7 @@ static int find_series(struct import *import, const struct kpi_row *row, struct 
 
 	if (size < 0 || (size_t)size >= sizeof(key))
 		return status_set(status, STATUS_INVALID_ARGUMENT, "a name of over 1000 bytes");
-	HASH_FIND_STR(import->series, key, *ret);
+	*ret = series_find(&import->series, key);
 	return *ret != NULL ? 0 : add_series(import, key, row, ret, status);
 }
 
@@ -269,7 +235,7 @@ static int check_links(struct import *import, struct status *status) {
 	struct kpi_appended ignored;
 	int rc;
 
-	for (struct series *series = import->series; series != NULL; series = series->hh.next) {
+	for (struct series *series = import->series.first; series != NULL; series = series->next) {
 		if ((rc = append(import, series, NULL, 0, &ignored, status)) < 0) {
 			status_prefix(status, "%s: ", import->arguments->path);
 			return rc;
@@ -334,37 +300,25 @@ static int flush_series(struct import *import, struct series *series, struct sta
 static int flush_all(struct import *import, struct status *status) {
 	int rc;
 
-	for (struct series *series = import->series; series != NULL; series = series->hh.next) {
+	for (struct series *series = import->series.first; series != NULL; series = series->next) {
 		if ((rc = flush_series(import, series, status)) < 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int reserve_point(struct series *series) {
-	size_t larger = series->capacity > 0 ? 2 * series->capacity : 1024;
-	struct kpi_point *moved;
-
-	if (series->n_points < series->capacity)
-		return 0;
-	moved = realloc(series->points, larger * sizeof(*moved));
-	if (moved == NULL)
-		return -ENOMEM;
-	series->points = moved;
-	series->capacity = larger;
-	return 0;
-}
-
 static int send_row(void *context, const struct kpi_row *row, struct status *status) {
 	struct import *import = context;
 	struct series *series;
+	struct kpi_point point;
 	int rc;
 
 	if (!is_wanted(import, row))
 		return 0;
-	if ((rc = find_series(import, row, &series, status)) < 0 || (rc = reserve_point(series)) < 0)
+	point = (struct kpi_point){row->ts_ns + import->shift_ns, row->value};
+	if ((rc = find_series(import, row, &series, status)) < 0 ||
+	    (rc = series_add_point(series, &point)) < 0)
 		return rc;
-	series->points[series->n_points++] = (struct kpi_point){row->ts_ns + import->shift_ns, row->value};
 	import->n_buffered++;
 	if (series->n_points == LIMIT_KPI_SAMPLES)
 		return flush_series(import, series, status);
@@ -404,7 +358,7 @@ static int run(struct import *import, struct status *status) {
 	if ((rc = check_file(import, status)) < 0)
 		return rc;
 	import->report.rows = (int64_t)import->n_rows;
-	import->report.series = HASH_COUNT(import->series);
+	import->report.series = (int64_t)import->series.n;
 	import->report.from_ns = import->oldest_ns + import->shift_ns;
 	import->report.to_ns = import->newest_ns + import->shift_ns;
 	if ((rc = send_file(import, status)) < 0)

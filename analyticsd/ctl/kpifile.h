@@ -1,6 +1,7 @@
 // kpifile.h: a CSV file of KPI samples, row by row. Names of columns come first: the time is in
 // `timestamp_unix` or `timestamp` (Unix seconds, nanoseconds, or RFC 3339), the value in a column of choice;
-// `link` and `direction` may be there. SPDX-License-Identifier: MIT
+// `link` and `direction` may be there.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "status.h"

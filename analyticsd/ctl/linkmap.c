@@ -6,22 +6,20 @@
 #include "csvfile.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-struct entry {
+struct mapping {
 	char *name;
 	char *link;
-	char *target; // link and direction
 	int direction;
-	UT_hash_handle by_name, by_target;
 };
 
 struct linkmap {
-	struct entry *names;
-	struct entry *targets;
+	void *by_name;   // tsearch(3): every mapping
+	void *by_target; // the same
 };
 
 struct reading {
@@ -32,27 +30,36 @@ struct reading {
 	size_t n_columns;
 };
 
-static void entry_free(struct entry *entry) {
-	if (entry == NULL)
-		return;
-	free(entry->name);
-	free(entry->link);
-	free(entry->target);
-	free(entry);
+static void mapping_free(void *pointer) {
+	struct mapping *mapping = pointer;
+
+	free(mapping->name);
+	free(mapping->link);
+	free(mapping);
 }
-DEFINE_CLEANUP(struct entry *, entry_free)
+
+static void keep(void *mapping) {
+	(void)mapping; // the other tree's
+}
 
 void linkmap_free(struct linkmap *map) {
-	struct entry *entry, *next;
-
 	if (map == NULL)
 		return;
-	HASH_CLEAR(by_target, map->targets);
-	HASH_ITER (by_name, map->names, entry, next) {
-		HASH_DELETE(by_name, map->names, entry);
-		entry_free(entry);
-	}
+	tdestroy(map->by_target, keep);
+	tdestroy(map->by_name, mapping_free);
 	free(map);
+}
+
+static int compare_names(const void *a, const void *b) {
+	return strcmp(((const struct mapping *)a)->name, ((const struct mapping *)b)->name);
+}
+
+static int compare_targets(const void *a, const void *b) {
+	const struct mapping *one = a, *other = b;
+
+	if (one->direction != other->direction)
+		return one->direction - other->direction;
+	return strcmp(one->link, other->link);
 }
 
 static int fail(struct reading *reading, size_t line, const char *what) {
@@ -69,31 +76,48 @@ static int read_names(struct reading *reading, const struct csv_row *row) {
 	return 0;
 }
 
-static int add_entry(struct reading *reading, const struct csv_row *row) {
-	CLEANUP(entry_freep) struct entry *entry = calloc(1, sizeof(*entry));
-	const char *name = row->fields[reading->name], *link = row->fields[reading->link];
-	struct entry *found;
+static struct mapping *mapping_new(const char *name, const char *link, int direction) {
+	struct mapping *mapping = calloc(1, sizeof(*mapping));
 
-	if (entry == NULL || (entry->name = strdup(name)) == NULL || (entry->link = strdup(link)) == NULL)
-		return -ENOMEM;
+	if (mapping == NULL)
+		return NULL;
+	mapping->direction = direction;
+	mapping->name = strdup(name);
+	mapping->link = strdup(link);
+	if (mapping->name == NULL || mapping->link == NULL) {
+		mapping_free(mapping);
+		return NULL;
+	}
+	return mapping;
+}
+
+// Takes over 'mapping'. Returns 0, or a negative errno with 'status'.
+static int insert(struct reading *reading, size_t line, struct mapping *mapping) {
+	struct linkmap *map = reading->map;
+	const char *fault = NULL;
+
+	if (tfind(mapping, &map->by_name, compare_names) != NULL)
+		fault = "name: is there twice";
+	else if (tfind(mapping, &map->by_target, compare_targets) != NULL)
+		fault = "this link and direction have another name already";
+	if (fault != NULL || tsearch(mapping, &map->by_name, compare_names) == NULL) {
+		mapping_free(mapping);
+		return fault != NULL ? fail(reading, line, fault) : -ENOMEM;
+	}
+	return tsearch(mapping, &map->by_target, compare_targets) == NULL ? -ENOMEM : 0;
+}
+
+static int add_mapping(struct reading *reading, const struct csv_row *row) {
+	const char *link = row->fields[reading->link];
+	struct mapping *mapping;
+	int direction;
+
 	if (!id_is_valid(link))
 		return fail(reading, row->line, "link: not an id");
-	if (choice_find(&directions_choices, row->fields[reading->direction], &entry->direction) < 0)
+	if (choice_find(&directions_choices, row->fields[reading->direction], &direction) < 0)
 		return fail(reading, row->line, "direction: neither forward nor reverse");
-	if (asprintf(&entry->target, "%s\n%d", link, entry->direction) < 0) {
-		entry->target = NULL;
-		return -ENOMEM;
-	}
-	HASH_FIND(by_name, reading->map->names, name, strlen(name), found);
-	if (found != NULL)
-		return fail(reading, row->line, "name: is there twice");
-	HASH_FIND(by_target, reading->map->targets, entry->target, strlen(entry->target), found);
-	if (found != NULL)
-		return fail(reading, row->line, "this link and direction have another name already");
-	HASH_ADD_KEYPTR(by_name, reading->map->names, entry->name, strlen(entry->name), entry);
-	HASH_ADD_KEYPTR(by_target, reading->map->targets, entry->target, strlen(entry->target), entry);
-	entry = NULL;
-	return 0;
+	mapping = mapping_new(row->fields[reading->name], link, direction);
+	return mapping == NULL ? -ENOMEM : insert(reading, row->line, mapping);
 }
 
 static int on_row(void *context, const struct csv_row *row) {
@@ -103,7 +127,7 @@ static int on_row(void *context, const struct csv_row *row) {
 		return read_names(reading, row);
 	if (row->n_fields != reading->n_columns)
 		return fail(reading, row->line, "another number of fields than there are columns");
-	return add_entry(reading, row);
+	return add_mapping(reading, row);
 }
 
 int linkmap_read(const char *path, struct linkmap **ret, struct status *status) {
@@ -128,12 +152,12 @@ int linkmap_read(const char *path, struct linkmap **ret, struct status *status) 
 }
 
 int linkmap_find(const struct linkmap *map, const char *name, const char **ret_link, int *ret_direction) {
-	struct entry *found;
+	const struct mapping wanted = {.name = (char *)name};
+	struct mapping *const *found = tfind(&wanted, &map->by_name, compare_names);
 
-	HASH_FIND(by_name, map->names, name, strlen(name), found);
 	if (found == NULL)
 		return -ENOENT;
-	*ret_link = found->link;
-	*ret_direction = found->direction;
+	*ret_link = (*found)->link;
+	*ret_direction = (*found)->direction;
 	return 0;
 }

@@ -6,28 +6,27 @@
 #include "view.h"
 
 #include <errno.h>
+#include <search.h>
+#include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
-
-struct seen {
-	const char *id;
-	UT_hash_handle hh;
-};
 
 struct collection {
 	struct link_list list;
 	struct view *views; // what the list points into
 	size_t n_views;
-	struct seen *ids;
+	void *ids; // tsearch(3): the ids in the list
 };
 
-static void collection_fini(struct collection *collection) {
-	struct seen *seen, *next;
+static void keep(void *id) {
+	(void)id; // a reply's
+}
 
-	HASH_ITER (hh, collection->ids, seen, next) {
-		HASH_DEL(collection->ids, seen);
-		free(seen);
-	}
+static int compare_ids(const void *a, const void *b) {
+	return strcmp(a, b);
+}
+
+static void collection_fini(struct collection *collection) {
+	tdestroy(collection->ids, keep);
 	for (size_t i = 0; i < collection->n_views; i++)
 		view_fini(&collection->views[i]);
 	free(collection->views);
@@ -35,16 +34,10 @@ static void collection_fini(struct collection *collection) {
 }
 
 static int add_link(struct collection *collection, const struct link_view *link) {
-	struct seen *seen;
-
-	HASH_FIND_STR(collection->ids, link->id, seen);
-	if (seen != NULL)
+	if (tfind(link->id, &collection->ids, compare_ids) != NULL)
 		return 0;
-	seen = calloc(1, sizeof(*seen));
-	if (seen == NULL)
+	if (tsearch(link->id, &collection->ids, compare_ids) == NULL)
 		return -ENOMEM;
-	seen->id = link->id;
-	HASH_ADD_KEYPTR(hh, collection->ids, seen->id, strlen(seen->id), seen);
 	collection->list.links[collection->list.n_links++] = *link;
 	return 0;
 }
@@ -120,10 +113,12 @@ static int print_links(const struct link_list *list) {
 	if ((rc = table_new(columns, sizeof(columns) / sizeof(columns[0]), &table)) < 0)
 		return rc;
 	for (size_t i = 0; i < list->n_links; i++) {
-		for (int direction = 0; direction <= list->links[i].bidirectional; direction++) {
-			if ((rc = add_direction(table, &list->links[i], direction)) < 0)
-				return rc;
-		}
+		const struct link_view *link = &list->links[i];
+
+		if ((rc = add_direction(table, link, DIRECTION_FORWARD)) < 0)
+			return rc;
+		if (link->bidirectional && (rc = add_direction(table, link, DIRECTION_REVERSE)) < 0)
+			return rc;
 	}
 	return cells_print(table, "links", list->n_links);
 }

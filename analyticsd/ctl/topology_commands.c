@@ -78,7 +78,7 @@ static int read_topology(const char *path, struct document **ret, struct topolog
 	CLEANUP(freep) char *text = NULL;
 	CLEANUP(document_closep) struct document *document = NULL;
 	FILE *file = fopen(path, "re");
-	size_t size;
+	size_t size = 0;
 	int rc;
 
 	if (file == NULL)
@@ -100,7 +100,7 @@ static int topology_load(struct ctl *ctl, int argc, char **argv, struct status *
 	CLEANUP(document_closep) struct document *document = NULL;
 	struct one_argument file = {.ctl = ctl, .required = true};
 	struct topology_counts counts;
-	struct topology topology;
+	struct topology topology = {0};
 	int rc;
 
 	parse(&file, argc, argv, "FILE.json", "Replaces the topology that the file names (default: admin).");

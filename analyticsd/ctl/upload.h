@@ -1,5 +1,6 @@
 // upload.h: a topology of any size into analyticsd, in as many requests as it takes, replaced by the last
-// one. SPDX-License-Identifier: MIT
+// one.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "ctl.h"

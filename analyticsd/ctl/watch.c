@@ -164,20 +164,22 @@ static void copy_topic(zmq_msg_t *frame, char *text, size_t size) {
 	}
 }
 
-static int print_failure(const char *topic, const char *error) {
-	CLEANUP(freep) char *line = NULL;
-	int rc = event_to_json(topic, error, NULL, NULL, &line);
+static int print_event(const char *topic, const char *error, const struct message *message,
+                       const void *body) {
+	char *line;
+	int rc = event_to_json(topic, error, message, body, &line);
 
-	if (rc == 0)
-		puts(line);
-	return rc;
+	if (rc < 0)
+		return rc;
+	puts(line);
+	free(line);
+	return 0;
 }
 
 // A message that can't be read is told on its line; the next ones may be fine.
 static int print_message(const char *topic, const struct message *message, zmq_msg_t *frame) {
 	CLEANUP(document_closep) struct document *document = NULL;
 	CLEANUP(freep) void *body = malloc(message->size);
-	CLEANUP(freep) char *line = NULL;
 	struct status status = {0};
 	int rc;
 
@@ -187,13 +189,8 @@ static int print_message(const char *topic, const struct message *message, zmq_m
 	if (rc == 0)
 		rc = document_read(document, message, body, &status);
 	if (rc == -EINVAL)
-		return print_failure(topic, status.message);
-	if (rc < 0)
-		return rc;
-	if ((rc = event_to_json(topic, NULL, message, body, &line)) < 0)
-		return rc;
-	puts(line);
-	return 0;
+		return print_event(topic, status.message, NULL, NULL);
+	return rc < 0 ? rc : print_event(topic, NULL, message, body);
 }
 
 static int print_frames(zmq_msg_t frames[2], size_t n) {
@@ -202,32 +199,47 @@ static int print_frames(zmq_msg_t frames[2], size_t n) {
 
 	copy_topic(&frames[0], text, sizeof(text));
 	if (n != 2)
-		return print_failure(text, "not two frames");
+		return print_event(text, "not two frames", NULL, NULL);
 	if (topic_find(zmq_msg_data(&frames[0]), zmq_msg_size(&frames[0]), &topic) < 0)
-		return print_failure(text, "a topic that this analyticsctl does not know");
+		return print_event(text, "a topic that this analyticsctl does not know", NULL, NULL);
 	return print_message(text, topics[topic].message, &frames[1]);
 }
 
+static bool has_more(const struct watch *watch) {
+	int more = 0;
+	size_t size = sizeof(more);
+
+	return zmq_getsockopt(watch->socket, ZMQ_RCVMORE, &more, &size) == 0 && more;
+}
+
+// A message ends with its last frame, however many it has.
+static int drop_rest(const struct watch *watch, size_t *n) {
+	int rc = 0;
+
+	for (; rc >= 0 && has_more(watch); ++*n) {
+		zmq_msg_t frame;
+
+		zmq_msg_init(&frame);
+		rc = zmq_msg_recv(&frame, watch->socket, 0) < 0 ? -errno : 0;
+		zmq_msg_close(&frame);
+	}
+	return rc;
+}
+
 static int receive(const struct watch *watch) {
-	zmq_msg_t frames[2], extra;
-	size_t n = 0;
-	int more = 1, rc = 0;
-	size_t more_size = sizeof(more);
+	zmq_msg_t frames[2];
+	size_t n = 1;
+	int rc;
 
 	zmq_msg_init(&frames[0]);
 	zmq_msg_init(&frames[1]);
-	for (; more && rc == 0; n++) {
-		zmq_msg_t *frame = n < 2 ? &frames[n] : &extra;
-
-		if (n >= 2)
-			zmq_msg_init(&extra);
-		if (zmq_msg_recv(frame, watch->socket, 0) < 0)
-			rc = -errno;
-		if (n >= 2)
-			zmq_msg_close(&extra);
-		if (rc == 0)
-			zmq_getsockopt(watch->socket, ZMQ_RCVMORE, &more, &more_size);
+	rc = zmq_msg_recv(&frames[0], watch->socket, 0) < 0 ? -errno : 0;
+	if (rc == 0 && has_more(watch)) {
+		rc = zmq_msg_recv(&frames[1], watch->socket, 0) < 0 ? -errno : 0;
+		n++;
 	}
+	if (rc == 0)
+		rc = drop_rest(watch, &n);
 	if (rc == 0)
 		rc = print_frames(frames, n);
 	zmq_msg_close(&frames[0]);

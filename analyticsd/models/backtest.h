@@ -1,5 +1,6 @@
 // backtest.h: what models would have said at moments of the past, held against what came, and what they say
-// now. Also picks: the best one or a mixture of the best. SPDX-License-Identifier: MIT
+// now. Also picks: the best one or a mixture of the best.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "model.h"

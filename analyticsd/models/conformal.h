@@ -1,5 +1,5 @@
-// conformal.h: quantiles of errors that were seen, honest about how few they are. SPDX-License-Identifier:
-// MIT
+// conformal.h: quantiles of errors that were seen, honest about how few they are.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <stddef.h>

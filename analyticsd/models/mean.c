@@ -1,5 +1,6 @@
 // mean: the mean of the last hour's worth of steps, or of all of them, whichever told the next steps better
-// so far. Strong where there is neither season nor trend. SPDX-License-Identifier: MIT
+// so far. Strong where there is neither season nor trend.
+// SPDX-License-Identifier: MIT
 #include "model.h"
 
 #include <errno.h>

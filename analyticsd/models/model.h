@@ -1,6 +1,7 @@
 // model.h: what every forecasting model offers, and the table of them. A model works on a history's own
 // units, knows no clock, and predicts the mean path only: the bands around it come from its measured errors
-// (backtest.h, conformal.h) and are the same for all. SPDX-License-Identifier: MIT
+// (backtest.h, conformal.h) and are the same for all.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "past.h"

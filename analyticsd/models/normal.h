@@ -1,5 +1,6 @@
-// normal.h: least squares that can be continued: rows are added one by one, solved as often as one likes, and
-// the cost of a row does not grow. SPDX-License-Identifier: MIT
+// normal.h: least squares that can be continued: rows are added one by one, solved as often as one likes,
+// and the cost of a row does not grow.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
 // From a series with gaps to what models can walk over. Short gaps are bridged, long ones take the shape of
 // the day before; both stay marked. One giant spike counts as not measured, since a faulty sample would
-// otherwise set the scale of everything; bursts that happen twice are traffic. SPDX-License-Identifier: MIT
+// otherwise set the scale of everything; bursts that happen twice are traffic.
+// SPDX-License-Identifier: MIT
 #include "past.h"
 
 #include "season.h"

@@ -1,5 +1,6 @@
 // past.h: one link's past as the models see it: steps without holes, in units of the link's own spread, so
-// that no model needs to know about Gbps, outages or faulty samples. SPDX-License-Identifier: MIT
+// that no model needs to know about Gbps, outages or faulty samples.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "series.h"

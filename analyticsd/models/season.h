@@ -1,4 +1,5 @@
-// season.h: which periods a history shows. SPDX-License-Identifier: MIT
+// season.h: which periods a history shows.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "past.h"

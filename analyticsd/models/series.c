@@ -1,6 +1,7 @@
-// Samples onto a grid. What a sample covers is told by its distance to the one before; that this distance may
-// be a gap (an outage, a restart, a link that was down) is told by the distances around it. A gap stays a
-// gap: it is NAN here, never zero. SPDX-License-Identifier: MIT
+// Samples onto a grid. What a sample covers is told by its distance to the one before; that this distance
+// may be a gap (an outage, a restart, a link that was down) is told by the distances around it. A gap stays
+// a gap: it is NAN here, never zero.
+// SPDX-License-Identifier: MIT
 #include "series.h"
 
 #include "cleanup.h"

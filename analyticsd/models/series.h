@@ -1,4 +1,5 @@
-// series.h: irregular samples on a grid of equal steps. SPDX-License-Identifier: MIT
+// series.h: irregular samples on a grid of equal steps.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "message.h"

@@ -1,5 +1,6 @@
 // history.db: its tables, and the writing and reading of samples and series. What the counters mean is
-// ingest's. SPDX-License-Identifier: MIT
+// ingest's.
+// SPDX-License-Identifier: MIT
 #include "history.h"
 
 #include "clock.h"

@@ -2,9 +2,10 @@
 // came from. One handle, one thread; any number of readers beside one writer. Only store/ knows that this is
 // SQLite.
 //
-// Counters are uint64 from the frame to the file and back. A row is identified by (host, instance, port, seq)
-// and stored once. A link's series are identified by (link, direction, KPI); a point ends the interval it
-// speaks of. SPDX-License-Identifier: MIT
+// Counters are uint64 from the frame to the file and back. A row is identified by (host, instance, port,
+// seq) and stored once. A link's series are identified by (link, direction, KPI); a point ends the interval
+// it speaks of.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "cleanup.h"

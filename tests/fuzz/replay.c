@@ -1,5 +1,6 @@
 // Runs a fuzz target over the files of folders, so that a corpus (and what once crashed) replays as an
-// ordinary test without libFuzzer: replay FOLDER... SPDX-License-Identifier: MIT
+// ordinary test without libFuzzer: replay FOLDER...
+// SPDX-License-Identifier: MIT
 #include "fuzz.h"
 
 #include "cleanup.h"
@@ -36,7 +37,8 @@ static int replay_file(const char *path) {
 		return rc;
 	exact = malloc(size > 0 ? size : 1); // of its own size: reading past the end shows under ASan
 	if (exact != NULL) {
-		memcpy(exact, data, size);
+		if (size > 0)
+			memcpy(exact, data, size);
 		fprintf(stderr, "%s\n", path); // a crash is about the last one named
 		LLVMFuzzerTestOneInput(exact, size);
 	}

@@ -1,6 +1,6 @@
-// For every message: decoding undoes encoding, in MessagePack and in JSON; no beginning of a message is taken
-// for one; bytes that were damaged are refused or read, never worse. Bodies are made at random by walking the
-// same tables as the code that is tested.
+// For every message: decoding undoes encoding, in MessagePack and in JSON; no beginning of a message is
+// taken for one; bytes that were damaged are refused or read, never worse. Bodies are made at random by
+// walking the same tables as the code that is tested.
 // SPDX-License-Identifier: MIT
 #include "codec.h"
 
@@ -86,8 +86,11 @@ static double draw_real(struct random *random, double min, double max) {
 static int64_t draw_signed(struct random *random, double min, double max) {
 	uint64_t value = draw_wide(random), span;
 
-	if (max >= 0x1p62) // no span that a uint64 holds; 0 is the least of all such fields
-		return (int64_t)(value >> 1);
+	if (max >= 0x1p62) { // no span that a uint64 holds
+		int64_t half = (int64_t)(value >> 1);
+
+		return (double)half < min ? (int64_t)min : half;
+	}
 	span = (uint64_t)(max - min) + 1;
 	return (int64_t)min + (int64_t)(value % span);
 }
@@ -187,6 +190,7 @@ static void draw_field(struct random *random, const struct message *message, siz
 		break;
 	default:
 		n = draw_below(random, depth > 0 ? 3 : 5);
+		n = n > field->max_count ? field->max_count : n;
 		pointer = draw_elements(random, message, field, body, n, depth);
 		memcpy(value, &pointer, sizeof(pointer));
 		memcpy((char *)body + field->count_offset, &n, sizeof(n));

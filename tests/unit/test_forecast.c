@@ -1,5 +1,6 @@
 // Forecasts of links whose past is known: every row of the specification's table of what others get wrong
-// that the engine decides, and where its numbers come from. SPDX-License-Identifier: MIT
+// that the engine decides, and where its numbers come from.
+// SPDX-License-Identifier: MIT
 #include "forecast_fixture.h"
 
 #include <criterion/criterion.h>

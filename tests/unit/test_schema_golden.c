@@ -1,5 +1,6 @@
 // Golden messages: another MessagePack implementation made the bytes (tests/data/golden); ours must read
-// them, and write the same. SPDX-License-Identifier: MIT
+// them, and write the same.
+// SPDX-License-Identifier: MIT
 #include "hex.h"
 #include "topology.h"
 
