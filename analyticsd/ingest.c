@@ -4,6 +4,7 @@
 
 #include "bindings.h"
 #include "codec.h"
+#include "handover.h"
 #include "history.h"
 #include "log.h"
 
@@ -340,7 +341,9 @@ static void take_calls(struct ingest *ingest) {
 			zmq_msg_close(&caller);
 			return;
 		}
+		HANDOVER_TAKE(call);
 		serve_call(ingest, call);
+		HANDOVER_GIVE(call);
 		zmq_msg_send(&caller, ingest->calls, ZMQ_SNDMORE);
 		zmq_send(ingest->calls, "", 0, 0);
 	}
@@ -363,11 +366,13 @@ int ingest_call(void *caller, struct ingest_call *call) {
 	char answer;
 	int rc;
 
+	HANDOVER_GIVE(call);
 	if (zmq_send(caller, &call, sizeof(call), 0) < 0)
 		return status_set(&call->status, STATUS_INTERNAL, "ingest queue: %s", zmq_strerror(errno));
 	do
 		rc = zmq_recv(caller, &answer, sizeof(answer), 0);
 	while (rc < 0 && errno == EINTR);
+	HANDOVER_TAKE(call);
 	return call->rc;
 }
 

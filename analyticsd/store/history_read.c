@@ -4,6 +4,7 @@
 
 #include "clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -254,6 +255,7 @@ static int collect_rows(sqlite3_stmt *statement, const struct port_range *range,
 			}
 			rows->values = moved;
 		}
+		assert(rows->values != NULL);
 		if (!read_row(statement, range, rows->values + (replaces ? n - 1 : n) * width))
 			continue;
 		n += !replaces;
