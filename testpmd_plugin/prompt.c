@@ -1,6 +1,7 @@
 // The prompt: one table is parser, completion, help and dispatch. Words in capitals are arguments, all of
 // them plain words, so that the commands themselves say what they expected; a line that fits no command is
-// taken too, to answer with those that come near. SPDX-License-Identifier: MIT
+// taken too, to answer with those that come near.
+// SPDX-License-Identifier: MIT
 #include "prompt.h"
 
 #include "clock.h"
@@ -69,6 +70,7 @@ static int run_set_link(char *const words[], FILE *out, struct status *status) {
 }
 
 static void show_server(const struct session_view *view, const char *server, FILE *out) {
+	int64_t age_ms = (clock_mono_ns() - view->publisher.server_seen_ns) / NS_PER_MS;
 	char age[DURATION_TEXT_SIZE];
 
 	fprintf(out, "server      %s ", server);
@@ -76,8 +78,7 @@ static void show_server(const struct session_view *view, const char *server, FIL
 		fprintf(out, "has not answered\n");
 		return;
 	}
-	text_from_seconds((double)((clock_mono_ns() - view->publisher.server_seen_ns) / NS_PER_MS) / 1e3,
-	                  age);
+	text_from_seconds((double)age_ms / 1e3, age);
 	if (view->publisher.server_error[0] != '\0')
 		fprintf(out, "refused %s ago: %s\n", age, view->publisher.server_error);
 	else

@@ -1,7 +1,8 @@
 // The thread of the plugin. It owns sampler and publisher; other threads leave it settings and a flag, and
 // take the view that it leaves for them, under one mutex that is never held during a call into a driver or
 // ZeroMQ. Ticks come from a periodic timer with absolute deadlines: those that pass while the thread is late
-// are counted by the kernel and skipped. SPDX-License-Identifier: MIT
+// are counted by the kernel and skipped.
+// SPDX-License-Identifier: MIT
 #include "session.h"
 
 #include "clock.h"
@@ -9,6 +10,7 @@
 #include "publisher.h"
 #include "sampler.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,7 +24,7 @@
 
 #define HELLO_INTERVAL_NS (5 * NS_PER_SECOND)
 #define HELLO_LEAST_NS    (100 * NS_PER_MS) // between hellos to new subscribers
-#define FIRST_TICK_NS     (200 * NS_PER_MS) // unless somebody subscribes earlier
+#define FIRST_TICK_NS     NS_PER_SECOND     // unless somebody subscribes earlier
 #define VIEW_INTERVAL_NS  (50 * NS_PER_MS)
 
 struct session {
@@ -216,16 +218,16 @@ static void fill_view(struct session *session, struct session_view *view) {
 }
 
 static void leave_view(struct session *session, int64_t now_ns) {
-	struct session_port *ports;
+	struct session_port *ports = NULL;
 	size_t n;
 
 	(void)sampler_ports(session->sampler, &n);
 	pthread_mutex_lock(&session->lock);
-	ports = session->view.ports;
 	if (n > session->view.n_ports)
-		ports = reallocarray(ports, n, sizeof(*ports));
-	if (ports != NULL || n == 0) {
+		ports = reallocarray(session->view.ports, n, sizeof(*ports));
+	if (ports != NULL)
 		session->view.ports = ports;
+	if (ports != NULL || n <= session->view.n_ports) { // else the old view has to do
 		fill_view(session, &session->view);
 		session->viewed_ns = now_ns;
 	}
@@ -505,6 +507,7 @@ int session_start(const struct settings *settings, const char *host, struct sess
 
 	if ((rc = session_new(settings, host, &session, status)) < 0)
 		return rc;
+	assert(session != NULL);
 	rc = cores_thread_create("linkcast", run, session, &session->thread);
 	if (rc < 0)
 		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "thread: %s", strerror(-rc));

@@ -1,5 +1,5 @@
-// session.h: what lives from `analytics start` to `analytics stop`: one instance, one thread that samples and
-// publishes. Called by the host's threads; none of these waits for a driver, all waits are bounded.
+// session.h: what lives from `analytics start` to `analytics stop`: one instance, one thread that samples
+// and publishes. Called by the host's threads; none of these waits for a driver, all waits are bounded.
 // SPDX-License-Identifier: MIT
 #pragma once
 

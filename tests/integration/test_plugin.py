@@ -429,14 +429,36 @@ def test_memory_protection_is_as_without_it():
 
 def test_ports_come_and_go_under_a_fast_sampler(sockets):
     lines = ["analytics set interval 100us", f"analytics start @{ipc(sockets, 's')}"]
-    for _ in range(60):
+    for number in range(40):
         lines += ["port attach net_null9", "port start 1", "port stop 1", "port detach 1"]
-        lines += ["port attach net_ring9", "port start 1", "port stop 1", "port close 1"]
+        # After close the device is still there, without a port.
+        lines += [f"port attach net_ring{number}", "port start 1", "port stop 1", "port close 1"]
     lines += ["port stop all", "port start all", "clear port stats all"] * 20
     with with_plugin(["net_null0"], command_file=lines) as testpmd:
         text = testpmd.command("analytics show status")
         assert int(re.search(r"ticks +(\d+)", text).group(1)) > 0
         assert testpmd.quit() == 0
+
+
+def test_no_port_is_taken_away_while_it_is_read(sockets):
+    with Subscriber(ipc(sockets, "s")) as subscriber, \
+            with_plugin(["net_null0"], preload=[built("libhanging_stats.so")],
+                        env={"LINGERING_STATS": "900"}) as testpmd:
+        testpmd.command("analytics set interval 100us")
+        testpmd.command(f"analytics start {ipc(sockets, 's')}")
+        subscriber.until(lambda s: s.rows("net_null0"), "rows")
+        for _ in range(20):
+            heard = len(subscriber.rows("net_null9"))
+            testpmd.command("port attach net_null9")
+            testpmd.command("port start 1")
+            subscriber.until(lambda s, n=heard: len(s.rows("net_null9")) > n, "rows of a port that came")
+            testpmd.command("port stop 1")
+            testpmd.command("port detach 1")
+        for _ in range(20):
+            testpmd.command("port stop 0")
+            testpmd.command("port start 0")
+        assert testpmd.quit() == 0
+        assert "was read" not in testpmd.output
 
 
 @pytest.mark.parametrize("listened", [True, False], ids=["subscriber", "nobody"])

@@ -253,16 +253,16 @@ class Testpmd:
         return {name: int(match.group(1)) for name, match in found.items()}
 
     def threads(self):
-        """Its threads: [{"name", "cpus": set of CPU numbers, "blocked": signal mask, "ticks": CPU used}]."""
+        """Its threads: [{"name", "cpus": set of CPU numbers, "blocked": signal mask, "cpu_ns": CPU used}]."""
         found = []
         for task in os.listdir(f"/proc/{self.pid}/task"):
             folder = f"/proc/{self.pid}/task/{task}"
             with open(f"{folder}/status", encoding="utf-8") as file:
                 status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-            with open(f"{folder}/stat", encoding="utf-8") as file:
-                stat = file.read().rpartition(")")[2].split()
+            with open(f"{folder}/schedstat", encoding="utf-8") as file:
+                cpu_ns = int(file.read().split()[0])
             found.append({"name": status["Name"], "cpus": _cpu_set(status["Cpus_allowed_list"]),
-                          "blocked": int(status["SigBlk"], 16), "ticks": int(stat[11]) + int(stat[12])})
+                          "blocked": int(status["SigBlk"], 16), "cpu_ns": cpu_ns})
         return found
 
 
