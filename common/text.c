@@ -194,7 +194,7 @@ int text_to_time_ns(const char *text, int64_t now_ns, int64_t *ret) {
 
 	whole = strtoll(text, NULL, 10);
 	rest = text + digits;
-	if ((rc = parse_fraction(&rest, &fraction)) < 0 || *rest != '\0')
+	if (parse_fraction(&rest, &fraction) < 0 || *rest != '\0')
 		return -EINVAL;
 	if (whole > INT64_MAX / NS_PER_SECOND - 1)
 		return -ERANGE;

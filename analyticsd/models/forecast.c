@@ -37,7 +37,7 @@ static double wanted_resolution(const struct forecast_query *query) {
 	if (resolution <= 0)
 		resolution = query->window_seconds < SHORT_WINDOW ? query->window_seconds / 12
 		                                                  : DEFAULT_RESOLUTION;
-	return fmax(resolution, query->window_seconds / (MOST_RESOLUTIONS / 16));
+	return fmax(resolution, query->window_seconds / (MOST_RESOLUTIONS / 16.0));
 }
 
 double forecast_history_seconds(const struct forecast_query *query) {

@@ -1,6 +1,6 @@
 // cache.h: forecasts that are still good: until their age is up, or something that they rest on was changed
-// by a request. Shared by the workers; every function may be called from any thread. SPDX-License-Identifier:
-// MIT
+// by a request. Shared by the workers; every function may be called from any thread.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "cleanup.h"
