@@ -168,6 +168,9 @@ static int parse_rfc3339(const char *text, int64_t *ret) {
 	return 0;
 }
 
+// Nanoseconds have had so many digits since 1973.
+#define NS_DIGITS 17
+
 int text_to_time_ns(const char *text, int64_t now_ns, int64_t *ret) {
 	size_t digits = strspn(text, "0123456789");
 	double seconds;
@@ -187,7 +190,7 @@ int text_to_time_ns(const char *text, int64_t now_ns, int64_t *ret) {
 		*ret = now_ns + (int64_t)llround((text[0] == '-' ? -seconds : seconds) * 1e9);
 		return 0;
 	}
-	if (digits > 11 && text[digits] == '\0')
+	if (digits >= NS_DIGITS && text[digits] == '\0')
 		return text_to_i64(text, ret);
 	if (digits == 0 || digits > 11 || (text[digits] != '\0' && text[digits] != '.'))
 		return parse_rfc3339(text, ret);

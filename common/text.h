@@ -19,7 +19,8 @@ int text_to_real(const char *text, double *ret);
 int text_to_seconds(const char *text, double *ret);
 
 // RFC 3339 ("2026-11-21T23:40:48Z", offsets and fractions too), "now", "+6h" or "-6h" from 'now_ns', a Unix
-// time in seconds (up to 11 digits, fractions allowed), or nanoseconds (more digits).
+// time in seconds (up to 11 digits, fractions allowed) or in nanoseconds (17 digits or more); what lies
+// between, as milliseconds do, is refused.
 int text_to_time_ns(const char *text, int64_t now_ns, int64_t *ret);
 
 // RFC 3339 in UTC, with as many digits of the fraction as it has (0, 3, 6 or 9).

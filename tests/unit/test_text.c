@@ -52,6 +52,8 @@ ParameterizedTestParameters(text, times_read_in_every_documented_form) {
 	        {"now", 1000},
 	        {"+6h", 1000 + 21600 * NS_PER_SECOND},
 	        {"-90s", 1000 - 90 * NS_PER_SECOND},
+	        {"1078099200123", INT64_MIN}, // milliseconds
+	        {"1078099200123456", INT64_MIN},
 	        {"2003-02-29T00:00:00Z", INT64_MIN},
 	        {"2004-13-01T00:00:00Z", INT64_MIN},
 	        {"2004-03-01T24:00:00Z", INT64_MIN},
