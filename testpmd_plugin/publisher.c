@@ -95,18 +95,18 @@ int publisher_open(const struct settings *settings, struct publisher **ret, stru
 	return 0;
 }
 
-static void close_socket(void *socket) {
+static void close_socket(void *socket, int linger_ms) {
 	if (socket == NULL)
 		return;
-	(void)set_int(socket, ZMQ_LINGER, PUBLISHER_LINGER_MS);
+	(void)set_int(socket, ZMQ_LINGER, linger_ms);
 	zmq_close(socket);
 }
 
 void publisher_close(struct publisher *publisher) {
 	if (publisher == NULL)
 		return;
-	close_socket(publisher->samples);
-	close_socket(publisher->server);
+	close_socket(publisher->samples, publisher->state.subscriptions > 0 ? PUBLISHER_LINGER_MS : 0);
+	close_socket(publisher->server, PUBLISHER_LINGER_MS);
 	if (publisher->context != NULL)
 		zmq_ctx_term(publisher->context);
 	if (publisher->lock >= 0)
