@@ -57,14 +57,17 @@ int endpoint_set(enum endpoint endpoint, const char *given, char text[static END
 }
 
 bool endpoint_is_local(const char *endpoint) {
-	static const char *const local[] = {"ipc://", "tcp://127.",
-	                                    "tcp://localhost:", "tcp://[::1]:", "tcp://lo:"};
+	static const char *const local[] = {"ipc://", "tcp://localhost:", "tcp://[::1]:", "tcp://lo:"};
+	static const char loopback[] = "tcp://127.";
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
 		if (strncmp(endpoint, local[i], strlen(local[i])) == 0)
 			return true;
 	}
-	return false;
+	if (strncmp(endpoint, loopback, strlen(loopback)) != 0)
+		return false;
+	endpoint += strlen(loopback); // an address, and not a name that begins like one
+	return endpoint[strspn(endpoint, "0123456789.")] == ':';
 }
 
 // Makes the last folder of a socket's path; what is above it is the system's.
