@@ -148,6 +148,27 @@ static int collect(void *context, const struct usage_binding *binding) {
 	return copy->link_id != NULL && copy->host != NULL && copy->name != NULL ? 0 : -ENOMEM;
 }
 
+// The topology's bindings are collected first, in the order of their links.
+struct announced {
+	struct collection *collection;
+	size_t n_bound; // bindings of the topology
+};
+
+static int compare_link(const void *link_id, const void *binding) {
+	return strcmp(link_id, ((const struct usage_binding *)binding)->link_id);
+}
+
+// A link that the topology binds is measured by the ports that it names and no others.
+static int collect_announced(void *context, const struct usage_binding *binding) {
+	struct announced *announced = context;
+	const struct usage_binding *bound = announced->collection->bindings;
+
+	if (announced->n_bound > 0 &&
+	    bsearch(binding->link_id, bound, announced->n_bound, sizeof(*bound), compare_link) != NULL)
+		return 0;
+	return collect(announced->collection, binding);
+}
+
 static int collect_topology(void *context, const char *link_id, const struct port_binding *binding) {
 	return collect(context, &(struct usage_binding){link_id, binding->host, binding->name,
 	                                                (enum ends)binding->end});
@@ -157,10 +178,13 @@ static int collect_topology(void *context, const char *link_id, const struct por
 int bindings_load(struct state *state, const struct announcements *announcements, struct usage *usage,
                   struct status *status) {
 	CLEANUP(collection_fini) struct collection collection = {0};
+	struct announced announced = {.collection = &collection};
 	int rc;
 
-	if ((rc = state_each_binding(state, collect_topology, &collection, status)) < 0 ||
-	    (rc = announcements_each(announcements, collect, &collection)) < 0)
+	if ((rc = state_each_binding(state, collect_topology, &collection, status)) < 0)
+		return rc;
+	announced.n_bound = collection.n;
+	if ((rc = announcements_each(announcements, collect_announced, &announced)) < 0)
 		return rc;
 	return usage_bind(usage, collection.bindings, collection.n);
 }

@@ -110,14 +110,10 @@ const struct config_setting config_settings[] = {
 };
 
 void config_init(struct config *config) {
-	const char *ratio = getenv("FORECAST_TO_HISTORY_RATIO");
-
 	memset(config, 0, sizeof(*config));
 	config->log = LOG_LEVEL_INFO;
 	config->workers = DEFAULT_WORKERS;
 	config->history_ratio = 10;
-	if (ratio != NULL && set_ratio(config, ratio) < 0)
-		log_warning("FORECAST_TO_HISTORY_RATIO=%s: not a number from 1 to 1000, not used", ratio);
 }
 
 int config_set(struct config *config, const char *name, const char *value, struct status *status) {
@@ -161,6 +157,32 @@ int config_read(struct config *config, const char *path, struct status *status) 
 		return 0;
 	status_prefix(status, "%s, line %d: ", path, line);
 	return -EINVAL;
+}
+
+int config_environment(struct config *config, struct status *status) {
+	static const struct {
+		const char *variable, *name;
+	} variables[] = {
+	        {"LINKCAST_SAMPLES", "samples"},
+	        {"LINKCAST_API", "api"},
+	        {"LINKCAST_EVENTS", "events"},
+	        {"FORECAST_TO_HISTORY_RATIO", "history_ratio"},
+	};
+	int rc;
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		const char *value = getenv(variables[i].variable);
+
+		if (value == NULL || value[0] == '\0')
+			continue;
+		if (strcmp(variables[i].name, "samples") == 0)
+			config->n_samples = 0; // instead of the file's, not beside them
+		if ((rc = config_set(config, variables[i].name, value, status)) < 0) {
+			status_prefix(status, "%s: ", variables[i].variable);
+			return rc;
+		}
+	}
+	return 0;
 }
 
 static void choose_data(struct config *config) {

@@ -22,18 +22,21 @@ struct config {
 	bool insecure;
 };
 
-// Defaults, then the environment's FORECAST_TO_HISTORY_RATIO over them.
+// Defaults.
 void config_init(struct config *);
 
 // Sets one setting by its name in the config file. Returns 0, -ENOENT for an unknown name, or -EINVAL with
 // 'status'.
 int config_set(struct config *, const char *name, const char *value, struct status *status);
 
-// Reads an INI file of `name = value` lines; what it says is kept only where it was not set before it by an
-// option. Returns 0 or a negative errno with 'status', which names the line.
+// Reads an INI file of `name = value` lines. Returns 0 or a negative errno with 'status', which names the line.
 int config_read(struct config *, const char *path, struct status *status);
 
-// Fills what was left open: endpoints from the environment or the default, the data folder. 0 or -EINVAL with
+// Takes LINKCAST_SAMPLES, LINKCAST_API, LINKCAST_EVENTS and FORECAST_TO_HISTORY_RATIO, over what the file said. Returns
+// 0 or -EINVAL with 'status', which names the variable.
+int config_environment(struct config *, struct status *status);
+
+// Fills what was left open: the default endpoints, the data folder. 0 or -EINVAL with
 // 'status'.
 int config_finish(struct config *, struct status *status);
 

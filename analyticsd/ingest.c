@@ -19,6 +19,13 @@
 #define INGEST_QUEUE       "inproc://ingest"
 #define FRAMES_BEFORE_LOOK 256 // frames taken before calls and the clock are looked at again
 #define RECEIVE_HIGH_WATER 100000
+#define FRAMES_AT_STOP     (2 * RECEIVE_HIGH_WATER) // a publisher that never pauses can't hold up the end
+#define MAX_INTERVAL_NS    (3600 * (uint64_t)NS_PER_SECOND)
+
+// What the open transaction will have stored.
+struct tally {
+	uint64_t rows, usage_points;
+};
 
 struct ingest {
 	void *samples, *events, *calls;
@@ -31,6 +38,7 @@ struct ingest {
 	struct metrics *metrics;
 	int stop_fd;
 	bool writing; // a transaction is open
+	struct tally tally;
 	int64_t begun_mono_ns;
 	int64_t complained_mono_ns; // errors of the store are said once a minute
 	pthread_t thread;
@@ -56,6 +64,7 @@ static int begin(struct ingest *ingest, struct status *status) {
 	if ((rc = history_begin(ingest->history, status)) < 0)
 		return rc;
 	ingest->writing = true;
+	ingest->tally = (struct tally){0};
 	ingest->begun_mono_ns = clock_mono_ns();
 	return 0;
 }
@@ -72,6 +81,8 @@ static int commit(struct ingest *ingest, struct status *status) {
 		return rc;
 	}
 	METRIC_ADD(ingest->metrics, commits, 1);
+	METRIC_ADD(ingest->metrics, rows_stored, ingest->tally.rows);
+	METRIC_ADD(ingest->metrics, usage_points, ingest->tally.usage_points);
 	return 0;
 }
 
@@ -161,7 +172,7 @@ static int derive(struct ingest *ingest, const struct sample *sample, struct sta
 			                          KPI_LINK_USED_CAPACITY, KPI_MEASURED, &points[p].point, 1,
 			                          NULL, status)) < 0)
 				return rc;
-			METRIC_ADD(ingest->metrics, usage_points, 1);
+			ingest->tally.usage_points++;
 			publish_usage(ingest, &points[p]);
 		}
 	}
@@ -172,14 +183,34 @@ static int rebind(struct ingest *ingest, struct status *status) {
 	return bindings_load(ingest->state, ingest->announcements, ingest->usage, status);
 }
 
+// seq counts from 1; a time from the future would stay the newest until it comes.
+static int check_rows(const struct sample *sample, int64_t now_ns, struct status *status) {
+	const uint64_t latest = (uint64_t)(now_ns + LIMIT_FUTURE_SECONDS * NS_PER_SECOND);
+
+	for (size_t i = 0; i < sample->n_rows; i++) {
+		const uint64_t *row = sample->rows + i * (2 + sample->n_names);
+
+		if (row[0] == 0 || row[0] > INT64_MAX)
+			return status_set(status, STATUS_INVALID_ARGUMENT, "rows[%zu][0]: seq counts from 1",
+			                  i);
+		if (row[1] > latest)
+			return status_set(status, STATUS_INVALID_ARGUMENT,
+			                  "rows[%zu][1]: more than %d s in the future", i,
+			                  LIMIT_FUTURE_SECONDS);
+	}
+	return 0;
+}
+
 static int take_sample(struct ingest *ingest, const struct sample *sample, struct status *status) {
 	struct sample_stored stored;
 	int rc;
 
+	if ((rc = check_rows(sample, clock_real_ns(), status)) < 0)
+		return rc;
 	if ((rc = begin(ingest, status)) < 0 ||
 	    (rc = history_add_sample(ingest->history, sample, &stored, status)) < 0)
 		return rc;
-	METRIC_ADD(ingest->metrics, rows_stored, stored.rows);
+	ingest->tally.rows += stored.rows;
 	METRIC_ADD(ingest->metrics, rows_duplicate, stored.duplicates);
 	rc = announcements_note(ingest->announcements, sample->host, sample->name, sample->link);
 	if (rc > 0)
@@ -195,6 +226,8 @@ static int take_sample(struct ingest *ingest, const struct sample *sample, struc
 static int take_hello(struct ingest *ingest, const struct hello *hello, struct status *status) {
 	int rc;
 
+	if (hello->interval_ns > MAX_INTERVAL_NS)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "interval_ns: more than an hour");
 	METRIC_ADD(ingest->metrics, hellos_received, 1);
 	if ((rc = begin(ingest, status)) < 0)
 		return rc;
@@ -253,8 +286,8 @@ static void refuse(struct ingest *ingest, int rc, const struct status *status) {
 		complain(ingest, status);
 }
 
-static int take_samples(struct ingest *ingest) {
-	for (int i = 0; i < FRAMES_BEFORE_LOOK; i++) {
+static int take_samples(struct ingest *ingest, int most) {
+	for (int i = 0; i < most; i++) {
 		struct status status = {.message = "out of memory"};
 		zmq_msg_t frames[2];
 		size_t n = 0;
@@ -401,14 +434,14 @@ static void *run(void *argument) {
 		if (zmq_poll(items, 4, wait_ms) < 0 && errno != EINTR)
 			break;
 		take_calls(ingest);
-		(void)take_samples(ingest);
+		(void)take_samples(ingest, FRAMES_BEFORE_LOOK);
 		while (zmq_recv(ingest->events, subscription, sizeof(subscription), ZMQ_DONTWAIT) >= 0)
 			continue; // subscriptions come in on XPUB; nothing depends on them
 		if (ingest->writing && clock_mono_ns() - ingest->begun_mono_ns >= COMMIT_INTERVAL_NS &&
 		    commit(ingest, &status) < 0)
 			complain(ingest, &status);
 	}
-	(void)take_samples(ingest);
+	(void)take_samples(ingest, FRAMES_AT_STOP);
 	take_calls(ingest);
 	if (commit(ingest, &status) < 0)
 		complain(ingest, &status);

@@ -86,8 +86,10 @@ static int read_settings(const struct command_line *line, struct config *config,
 	config_init(config);
 	if (line->config_path != NULL && (rc = config_read(config, line->config_path, status)) < 0)
 		return rc;
+	if ((rc = config_environment(config, status)) < 0)
+		return rc;
 	for (size_t i = 0; i < line->n; i++) {
-		// the first --samples replaces the file's list, the next ones add to it
+		// the first --samples replaces the list of file and environment, the next ones add to it
 		if (strcmp(line->settings[i].name, "samples") == 0 && !own_samples) {
 			own_samples = true;
 			config->n_samples = 0;

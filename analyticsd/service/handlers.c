@@ -7,6 +7,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,10 +103,18 @@ int handle_ping(struct call *call, const void *request, void *reply) {
 	return 0;
 }
 
-static double file_size(const char *path) {
+// A database and what has not been moved into it yet.
+static double database_size(const char *path) {
+	char wal[PATH_MAX];
 	struct stat info;
+	double size = 0;
 
-	return stat(path, &info) == 0 ? (double)info.st_size : 0;
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	if (stat(path, &info) == 0)
+		size += (double)info.st_size;
+	if (stat(wal, &info) == 0)
+		size += (double)info.st_size;
+	return size;
 }
 
 int handle_metrics(struct call *call, const void *request, void *reply) {
@@ -117,8 +126,8 @@ int handle_metrics(struct call *call, const void *request, void *reply) {
 #undef METRIC
 	        {0, "uptime", (double)(clock_mono_ns() - worker->started_mono_ns) / 1e9, "seconds",
 	         "since the start"},
-	        {0, "history_size", file_size(worker->options->history_path), "bytes", "of history.db"},
-	        {0, "state_size", file_size(worker->options->state_path), "bytes", "of state.db"},
+	        {0, "history_size", database_size(worker->options->history_path), "bytes", "of history.db"},
+	        {0, "state_size", database_size(worker->options->state_path), "bytes", "of state.db"},
 	};
 	struct metric_list *list = reply;
 

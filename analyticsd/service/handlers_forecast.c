@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define START_SLACK_NS (60 * NS_PER_SECOND) // a client's clock may be behind by so much
+#define MOST_AHEAD_NS  INT64_C(1000000000000000000) // a window starts within 30 years
+#define START_SLACK_NS (60 * NS_PER_SECOND)         // a client's clock may be behind by so much
 
 // Both requests, as one.
 struct options {
@@ -50,8 +51,12 @@ static int begin(struct forecasting *forecasting) {
 	int64_t now_ns = options->has_as_of ? options->as_of_ns : call->now_ns;
 	int64_t start_ns = options->has_start ? options->start_ns : now_ns;
 
+	if (now_ns < 0)
+		return status_set(call->status, STATUS_INVALID_ARGUMENT, "as_of_ns: before 1970");
 	if (now_ns > call->now_ns)
 		return status_set(call->status, STATUS_INVALID_ARGUMENT, "as_of_ns: in the future");
+	if (start_ns > now_ns + MOST_AHEAD_NS)
+		return status_set(call->status, STATUS_INVALID_ARGUMENT, "start_ns: over 30 years ahead");
 	if (start_ns < now_ns - START_SLACK_NS)
 		return status_set(call->status, STATUS_INVALID_ARGUMENT, "start_ns: in the past");
 	if (strcmp(options->model, "auto") != 0 && model_find(options->model) == NULL)

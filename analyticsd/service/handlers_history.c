@@ -15,14 +15,32 @@ static int exists(void *context, const struct link_record *record) {
 	return 0;
 }
 
+struct direction_check {
+	enum directions direction;
+	struct status *status;
+};
+
+static int has_direction(void *context, const struct link_record *record) {
+	const struct direction_check *check = context;
+
+	if (check->direction == DIRECTION_REVERSE && !record->bidirectional)
+		return status_set(check->status, STATUS_INVALID_ARGUMENT,
+		                  "direction: link '%s' is unidirectional", record->id);
+	return 0;
+}
+
 int handle_append_kpi(struct call *call, const void *request, void *reply) {
 	const struct kpi_append *append = request;
 	struct ingest_call ingest = {.task = INGEST_APPEND_KPI, .append = append};
+	struct direction_check check = {(enum directions)append->direction, call->status};
 	int rc;
 
-	if ((rc = link_find(call->worker, append->link_id, exists, NULL, call->status)) < 0)
+	if ((rc = link_find(call->worker, append->link_id, has_direction, &check, call->status)) < 0)
 		return rc;
 	for (size_t i = 0; i < append->n_samples; i++) {
+		if (append->samples[i].ts_ns < 0)
+			return status_set(call->status, STATUS_INVALID_ARGUMENT,
+			                  "samples[%zu][0]: before 1970", i);
 		if (append->samples[i].ts_ns > call->now_ns + LIMIT_FUTURE_SECONDS * NS_PER_SECOND)
 			return status_set(call->status, STATUS_INVALID_ARGUMENT,
 			                  "samples[%zu][0]: more than %d s in the future", i,

@@ -80,6 +80,10 @@ static int add_part(void *context, const void *frame, size_t size) {
 	if ((rc = document_read(assembly->documents[assembly->n_documents++], &topology_message, &part,
 	                        status)) < 0)
 		return rc;
+	if (assembly->whole.topology_id != NULL && strcmp(assembly->whole.topology_id, part.topology_id) != 0)
+		return status_set(status, STATUS_INVALID_ARGUMENT,
+		                  "topology_id: '%s' in one part, '%s' in another",
+		                  assembly->whole.topology_id, part.topology_id);
 	assembly->whole.topology_id = part.topology_id;
 	if ((rc = append((void **)&assembly->whole.nodes, &assembly->whole.n_nodes, part.nodes, part.n_nodes,
 	                 sizeof(*part.nodes))) < 0 ||

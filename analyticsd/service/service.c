@@ -19,6 +19,9 @@
 #define WORK_QUEUE      "inproc://work"
 #define MAX_WORKERS     64
 #define ENVELOPE_FRAMES 8 // routing frames before the empty one; REQ and DEALER have one or two
+#define MOST_FRAMES     (ENVELOPE_FRAMES + 2)
+#define SHORT_REQUEST   4096 // bytes; only these are looked into by the router
+#define MAX_HELD        256
 
 struct service {
 	struct worker workers[MAX_WORKERS];
@@ -40,7 +43,7 @@ static void serve(struct worker *worker, void *socket) {
 	zmq_send(socket, "", 0, 0);
 	for (;;) {
 		CLEANUP(bytes_fini) struct bytes reply = {0};
-		zmq_msg_t frames[ENVELOPE_FRAMES + 2];
+		zmq_msg_t frames[MOST_FRAMES];
 		size_t n = 0;
 		bool ends;
 
@@ -111,11 +114,22 @@ static void take_answer(struct service *service, struct idle *idle) {
 	zmq_msg_init(&first);
 	zmq_msg_recv(&first, service->work, 0);
 	if (zmq_msg_more(&first)) {
-		bool sent = zmq_msg_send(&first, service->api, ZMQ_SNDMORE) >= 0;
+		bool sent = zmq_msg_send(&first, service->api, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0;
 
 		pass_on(service->work, sent ? service->api : NULL);
 	}
 	zmq_msg_close(&first);
+}
+
+struct request {
+	zmq_msg_t frames[MOST_FRAMES];
+	size_t n;
+};
+
+static void close_request(struct request *request) {
+	for (size_t i = 0; i < request->n; i++)
+		zmq_msg_close(&request->frames[i]);
+	request->n = 0;
 }
 
 // A client's frames: routing, an empty one, the request. Reads one message whole; false when it has not this
@@ -125,7 +139,7 @@ static bool take_request(void *api, zmq_msg_t *frames, size_t *ret_n) {
 	size_t n = 0;
 
 	while (more) {
-		zmq_msg_t extra, *frame = n < ENVELOPE_FRAMES + 2 ? &frames[n] : &extra;
+		zmq_msg_t extra, *frame = n < MOST_FRAMES ? &frames[n] : &extra;
 
 		zmq_msg_init(frame);
 		if (zmq_msg_recv(frame, api, n == 0 ? ZMQ_DONTWAIT : 0) < 0) {
@@ -146,35 +160,93 @@ static bool take_request(void *api, zmq_msg_t *frames, size_t *ret_n) {
 	return delimited && n >= 3 && !more;
 }
 
-// A peer that speaks nonsense is told so, as far as it can be told anything.
-static void refuse(void *api, zmq_msg_t *frames) {
+// An error back by the first 'n' frames, the last of which is the empty one.
+static void refuse(void *api, zmq_msg_t *frames, size_t n, const struct status *status) {
 	CLEANUP(bytes_fini) struct bytes reply = {0};
+
+	if (reply_encode_error(status, NULL, &reply) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (zmq_msg_send(&frames[i], api, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+			return;
+	}
+	zmq_send(api, reply.data, reply.size, 0);
+}
+
+// A peer that speaks nonsense is told so, as REQ would hear it: of its frames only the first tells the way back.
+static void refuse_nonsense(void *api, struct request *request) {
+	struct status status;
+	zmq_msg_t frames[2] = {request->frames[0]};
+
+	zmq_msg_init(&frames[1]);
+	request->frames[0] = frames[1]; // an empty message: the address has moved
+	status_set(&status, STATUS_INVALID_ARGUMENT, "expected an empty frame, then one map");
+	refuse(api, frames, 2, &status);
+	zmq_msg_close(&frames[0]);
+	zmq_msg_close(&frames[1]);
+}
+
+// Requests that take long wait here until a worker is idle beside the last one, which is kept for the others: a
+// Ping is answered however many topologies are being forecast.
+struct held {
+	struct request requests[MAX_HELD];
+	size_t first, n;
+};
+
+static bool takes_long(zmq_msg_t *frame) {
+	CLEANUP(document_closep) struct document *document = NULL;
+	struct request_head head;
+
+	return zmq_msg_size(frame) <= SHORT_REQUEST &&
+	       document_from_msgpack(zmq_msg_data(frame), zmq_msg_size(frame), &document, NULL) == 0 &&
+	       document_read(document, &request_head_message, &head, NULL) == 0 &&
+	       strcmp(head.op, requests[OP_FORECAST_TOPOLOGY].name) == 0;
+}
+
+static bool may_take_long(const struct service *service, const struct idle *idle) {
+	return idle->n > 1 || (idle->n == 1 && service->n_workers == 1);
+}
+
+static void hand_over(struct service *service, struct idle *idle, struct request *request) {
+	zmq_msg_send(&idle->workers[--idle->n], service->work, ZMQ_SNDMORE);
+	for (size_t i = 0; i < request->n; i++)
+		zmq_msg_send(&request->frames[i], service->work, i + 1 < request->n ? ZMQ_SNDMORE : 0);
+	close_request(request);
+}
+
+static void hold(struct service *service, struct held *held, struct request *request) {
 	struct status status;
 
-	status_set(&status, STATUS_INVALID_ARGUMENT, "expected an empty frame, then one map");
-	if (reply_encode_error(&status, NULL, &reply) < 0)
+	if (held->n < MAX_HELD) {
+		held->requests[(held->first + held->n++) % MAX_HELD] =
+		        *request; // libzmq's messages may be moved so
 		return;
-	if (zmq_msg_send(&frames[0], api, ZMQ_SNDMORE) >= 0) {
-		zmq_send(api, "", 0, ZMQ_SNDMORE);
-		zmq_send(api, reply.data, reply.size, 0);
+	}
+	status_set(&status, STATUS_RESOURCE_EXHAUSTED, "%d forecasts of topologies are waiting", MAX_HELD);
+	refuse(service->api, request->frames, request->n - 1, &status);
+	close_request(request);
+}
+
+static void give_held(struct service *service, struct idle *idle, struct held *held) {
+	while (held->n > 0 && may_take_long(service, idle)) {
+		hand_over(service, idle, &held->requests[held->first]);
+		held->first = (held->first + 1) % MAX_HELD;
+		held->n--;
 	}
 }
 
-static void give_request(struct service *service, struct idle *idle) {
-	zmq_msg_t frames[ENVELOPE_FRAMES + 2];
-	size_t n;
+static void give_request(struct service *service, struct idle *idle, struct held *held) {
+	struct request request;
+	bool whole = take_request(service->api, request.frames, &request.n);
 
-	if (take_request(service->api, frames, &n)) {
-		zmq_msg_t *address = &idle->workers[--idle->n];
-
-		zmq_msg_send(address, service->work, ZMQ_SNDMORE);
-		for (size_t i = 0; i < n; i++)
-			zmq_msg_send(&frames[i], service->work, i + 1 < n ? ZMQ_SNDMORE : 0);
-	} else if (n > 0) {
-		refuse(service->api, frames);
+	if (whole && takes_long(&request.frames[request.n - 1]) && !may_take_long(service, idle)) {
+		hold(service, held, &request);
+	} else if (whole) {
+		hand_over(service, idle, &request);
+	} else if (request.n > 0) {
+		refuse_nonsense(service->api, &request);
+		close_request(&request);
 	}
-	for (size_t i = 0; i < n && i < ENVELOPE_FRAMES + 2; i++)
-		zmq_msg_close(&frames[i]);
 }
 
 // Waits for every worker's answer, then tells each to end.
@@ -193,6 +265,7 @@ static void end_workers(struct service *service, struct idle *idle) {
 
 static void *run_router(void *argument) {
 	struct service *service = argument;
+	struct held held = {.n = 0};
 	struct idle idle = {.n = 0};
 	zmq_pollitem_t items[] = {
 	        {.socket = service->work, .events = ZMQ_POLLIN},
@@ -208,11 +281,14 @@ static void *run_router(void *argument) {
 		}
 		if (items[0].revents & ZMQ_POLLIN)
 			take_answer(service, &idle);
+		give_held(service, &idle, &held);
 		if (idle.n > 0 && (items[2].revents & ZMQ_POLLIN))
-			give_request(service, &idle);
+			give_request(service, &idle, &held);
 		items[2].revents = 0;
 	}
 	end_workers(service, &idle);
+	for (; held.n > 0; held.n--, held.first = (held.first + 1) % MAX_HELD)
+		close_request(&held.requests[held.first]);
 	return NULL;
 }
 

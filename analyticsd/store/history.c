@@ -124,7 +124,7 @@ static int note_port(struct history *history, const struct sample *sample, const
 	        " instance = excluded.instance, last_seq = excluded.last_seq, last_ts_ns = "
 	        "excluded.last_ts_ns,"
 	        " speed_mbps = excluded.speed_mbps, up = excluded.up"
-	        " WHERE excluded.last_ts_ns >= last_ts_ns OR excluded.instance <> instance";
+	        " WHERE excluded.instance <> instance OR excluded.last_seq >= last_seq";
 	sqlite3_stmt **statement = &history->note_port;
 	int rc;
 

@@ -218,10 +218,13 @@ static int bind_ports(struct state *state, const struct link *link, struct statu
 		if ((rc = db_bind(state->insert_port, "ttti", port->host, port->name, link->id,
 		                  (int64_t)port->end)) < 0)
 			return rc;
-		if (db_run(state->insert_port, status) < 0)
+		rc = db_run(state->insert_port, status);
+		if (rc == -EEXIST)
 			return status_set(status, STATUS_ALREADY_EXISTS,
 			                  "link '%s': port %s %s is bound to another link", link->id,
 			                  port->host, port->name);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -350,18 +353,25 @@ int state_set_link(struct state *state, const struct link_change *change, int64_
 
 // ---- uploads in parts
 
-static int count_parts(struct state *state, const char *upload_id, int64_t *ret_kept, int64_t *ret_parts,
-                       struct status *status) {
+struct upload_size {
+	int64_t kept, parts, bytes;
+};
+
+static int measure_upload(struct state *state, const char *upload_id, struct upload_size *ret,
+                          struct status *status) {
 	sqlite3_stmt *statement = NULL;
 	int rc;
 
-	if ((rc = db_prepare(state->db, "SELECT count(*), max(parts) FROM upload WHERE upload_id = ?",
-	                     &statement, status)) < 0)
+	if ((rc = db_prepare(
+	             state->db,
+	             "SELECT count(*), max(parts), sum(length(frame)) FROM upload WHERE upload_id = ?",
+	             &statement, status)) < 0)
 		return rc;
 	rc = db_bind(statement, "t", upload_id);
 	if (rc == 0 && (rc = db_next(statement, status)) > 0) {
-		*ret_kept = sqlite3_column_int64(statement, 0);
-		*ret_parts = sqlite3_column_int64(statement, 1);
+		ret->kept = sqlite3_column_int64(statement, 0);
+		ret->parts = sqlite3_column_int64(statement, 1);
+		ret->bytes = sqlite3_column_int64(statement, 2);
 		rc = 0;
 	}
 	sqlite3_finalize(statement);
@@ -415,7 +425,7 @@ static int forget_upload(struct state *state, const char *upload_id, struct stat
 
 int state_keep_part(struct state *state, const struct topology *part, const void *frame, size_t size,
                     int64_t now_ns, struct status *status) {
-	int64_t kept = 0, parts = 0;
+	struct upload_size upload = {0};
 	int rc;
 
 	if ((rc = begin(state, status)) < 0)
@@ -424,10 +434,14 @@ int state_keep_part(struct state *state, const struct topology *part, const void
 	if (rc == 0 && part->part == 1)
 		rc = forget_upload(state, part->upload_id, status); // a client that starts again
 	if (rc == 0)
-		rc = count_parts(state, part->upload_id, &kept, &parts, status);
-	if (rc == 0 && (part->part != kept + 1 || (kept > 0 && parts != part->parts)))
+		rc = measure_upload(state, part->upload_id, &upload, status);
+	if (rc == 0 && (part->part != upload.kept + 1 || (upload.kept > 0 && upload.parts != part->parts)))
 		rc = status_set(status, STATUS_FAILED_PRECONDITION, "upload '%s': part %d of %d expected",
-		                part->upload_id, (int)kept + 1, (int)(kept > 0 ? parts : part->parts));
+		                part->upload_id, (int)upload.kept + 1,
+		                (int)(upload.kept > 0 ? upload.parts : part->parts));
+	if (rc == 0 && upload.bytes + (int64_t)size > LIMIT_UPLOAD_SIZE)
+		rc = status_set(status, STATUS_RESOURCE_EXHAUSTED, "upload '%s': over %d bytes",
+		                part->upload_id, LIMIT_UPLOAD_SIZE);
 	if (rc == 0)
 		rc = insert_part(state, part, frame, size, now_ns, status);
 	return end(state, rc, status);
@@ -449,5 +463,8 @@ int state_take_parts(struct state *state, const char *upload_id,
 	sqlite3_finalize(statement);
 	if (rc < 0)
 		return rc;
-	return forget_upload(state, upload_id, status);
+	if ((rc = forget_upload(state, upload_id, status)) < 0)
+		return rc;
+	return db_execute(state->db, "PRAGMA incremental_vacuum",
+	                  status); // gives the pages of the parts back
 }

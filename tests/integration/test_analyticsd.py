@@ -120,6 +120,48 @@ def test_many_clients_at_once_each_get_their_own_answers(daemon):
     assert not wrong
 
 
+def test_a_client_that_reads_no_replies_holds_up_nobody(daemon):
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    for option, value in ((zmq.RCVHWM, 1), (zmq.RCVBUF, 4096), (zmq.LINGER, 0)):
+        socket.setsockopt(option, value)
+    socket.connect(daemon.api)
+    sent = refused = 0
+    while sent < 20000 and refused < 200:
+        try:
+            socket.send_multipart([b"", msgpack.packb({"op": "Metrics"})], zmq.DONTWAIT)
+            sent += 1
+        except zmq.Again:
+            refused += 1
+            assert daemon.ask("Ping")["ok"]
+    assert daemon.ask("Ping")["ok"]
+    socket.close()
+    context.term()
+    assert daemon.stop() == 0
+
+
+def test_a_ping_is_answered_while_topologies_are_forecast(daemon):
+    links = [{"id": f"l{i}", "a": "A", "z": "B"} for i in range(150)]
+    daemon.ask("SetTopology", nodes=NODES, links=links)
+    for link in links:
+        daemon.ask("AppendKpi", link_id=link["id"], kpi=302, samples=history(1000, value=wave))
+    context = zmq.Context()
+    sockets = [context.socket(zmq.DEALER) for _ in range(6)]
+    for number, socket in enumerate(sockets):
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(daemon.api)
+        socket.send_multipart([b"", msgpack.packb({"op": "ForecastTopologyCapacity", "quantile": 0.9 + number / 1000,
+                                                   "forecast_window_seconds": DAY})])
+    wait_until(lambda: daemon.metrics()["forecasts_computed"] > 0, "the first of them")  # Metrics is answered, too
+    done = sum(socket.poll(0) > 0 for socket in sockets)
+    assert daemon.ask("Ping")["ok"] and done < len(sockets)
+    for socket in sockets:
+        assert socket.poll(60000), "and they are answered in the end"
+        assert msgpack.unpackb(socket.recv_multipart()[-1])["ok"]
+        socket.close()
+    context.term()
+
+
 # ---- topology
 
 def test_a_topology_comes_back_as_it_was_set(daemon):
@@ -154,6 +196,14 @@ def test_a_topology_in_parts_appears_with_the_last_one(daemon):
     assert [t["topology_id"] for t in daemon.ask("ListTopologies")["topologies"]] == ["admin"]
     assert daemon.ask("SetTopology", part=2, **common, **parts[1])["links"] == 1
     assert [t["topology_id"] for t in daemon.ask("ListTopologies")["topologies"]] == ["admin", "t"]
+
+
+def test_parts_of_different_topologies_are_refused(daemon):
+    fields = {"upload_id": "u", "parts": 2, "links": []}
+    daemon.ask("SetTopology", topology_id="t", part=1, nodes=[{"id": "P"}], **fields)
+    with pytest.raises(Refused) as refused:
+        daemon.ask("SetTopology", topology_id="u", part=2, nodes=[], **fields)
+    assert "topology_id" in refused.value.message
 
 
 def test_parts_out_of_order_change_nothing(daemon):
@@ -229,13 +279,19 @@ def test_directions_are_apart(daemon):
 @pytest.mark.parametrize("samples,named", [
     ([[1, math.nan]], "samples[0][1]"), ([[1, 1], [2, -1]], "samples[1][1]"), ([[1, math.inf]], "samples[0][1]"),
     ([[1, "1"]], "samples[0][1]"), ([["1", 1]], "samples[0][0]"), ([[1]], "samples[0]"), ([1, 2], "samples[0]"),
-    ([[1.5, 1]], "samples[0][0]"), ("none", "samples"), ([[2 ** 63, 1]], "samples[0][0]"),
+    ([[1.5, 1]], "samples[0][0]"), ("none", "samples"), ([[2 ** 63, 1]], "samples[0][0]"), ([[-1, 1]], "samples[0][0]"),
 ])
 def test_bad_kpi_samples_store_nothing(daemon, samples, named):
     with pytest.raises(Refused) as refused:
         daemon.ask("AppendKpi", link_id="AB", kpi=302, samples=samples)
     assert refused.value.code == "INVALID_ARGUMENT" and named in refused.value.message
-    assert daemon.ask("QueryKpi", link_id="AB", from_ns=-2 ** 62, to_ns=2 ** 62)["samples"] == []
+    assert daemon.ask("QueryKpi", link_id="AB", from_ns=0, to_ns=2 ** 62)["samples"] == []
+
+
+def test_a_unidirectional_link_takes_no_reverse_samples(daemon):
+    with pytest.raises(Refused) as refused:
+        daemon.ask("AppendKpi", link_id="BC", direction="reverse", kpi=302, samples=[[1, 1]])
+    assert "unidirectional" in refused.value.message
 
 
 def test_the_future_is_refused(daemon):
@@ -361,6 +417,7 @@ def test_new_history_is_seen_by_the_next_forecast(daemon):
 @pytest.mark.parametrize("fields", [
     {"window": 0}, {"window": -5}, {"window": math.nan}, {"window": "7d"}, {"quantile": 1.5}, {"quantile": 0},
     {"statistic": "highest"}, {"model": "crystal ball"}, {"direction": "up"}, {"start_ns": 5}, {"series": 1},
+    {"start_ns": 2 ** 63 - 1}, {"as_of_ns": -2 ** 63}, {"as_of_ns": 2 ** 63 - 1},
 ])
 def test_bad_forecast_requests_are_refused(daemon, fields):
     with pytest.raises(Refused) as refused:
@@ -470,7 +527,29 @@ def test_set_link_at_the_port_binds_and_a_topology_wins(daemon):
         assert daemon.ask("ListSources")["sources"][0]["ports"][0]["link"] == "AB"
 
 
+def test_announcing_a_link_that_the_topology_binds_measures_nothing(daemon):
+    bind(daemon)
+    start = time.time_ns() - 20 * SECOND
+    with Publisher(daemon) as bound, Publisher(daemon, name="p1", link="AB") as announcing:
+        announcing.send(*[(i + 1, start + i * SECOND, {"tx_bytes": i * 10 ** 9}) for i in range(5)])
+        wait_until(lambda: daemon.metrics()["rows_stored"] == 5, "the announcing port's rows")
+        bound.send(*[(i + 1, start + i * SECOND, {"tx_bytes": i * 125000000}) for i in range(5)])
+        stored(daemon, 5)
+    assert [value for _, value in used(daemon)] == pytest.approx([1] * 4)
+
+
+def test_a_clock_that_stepped_back_does_not_freeze_its_port(daemon):
+    now = time.time_ns()
+    with Publisher(daemon) as publisher:
+        publisher.send((1, now + 200 * SECOND, {}))
+        publisher.send((2, now, {}), up=False)
+        stored(daemon, 2)
+    port = daemon.ask("ListSources")["sources"][0]["ports"][0]
+    assert port["up"] is False and port["last_ts_ns"] == now and port["last_seq"] == 2
+
+
 @pytest.mark.parametrize("change", [
+    {"rows": [[0, 5] + [0] * 8]}, {"rows": [[1, (2 ** 31) * SECOND] + [0] * 8]},
     {"rows": [[1, 5]]}, {"rows": [[1, 5, -1, 0, 0, 0, 0, 0, 0, 0]]}, {"names": ["a"] * 8}, {"names": BASIC[:7]},
     {"v": 2}, {"up": 1}, {"host": ""}, {"instance": -1}, {"rows": [[1, 2 ** 63] + [0] * 8]},
 ])
@@ -589,6 +668,33 @@ def test_the_config_file_names_its_bad_line(sockets):
         file.write("# settings\nworkers = 2\nworkers = many\n")
     result = run_second("--config", path)
     assert result.returncode == 2 and "line 3" in result.stderr and "workers" in result.stderr
+
+
+def test_option_beats_environment_beats_file(sockets):
+    path = os.path.join(sockets, "conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"api = ipc://{sockets}/file\nevents = ipc://{sockets}/file-e\nsamples = ipc://{sockets}/file-s\n")
+    environment = {**os.environ, "LINKCAST_API": f"ipc://{sockets}/environment",
+                   "LINKCAST_SAMPLES": f"ipc://{sockets}/environment-s"}
+    process = subprocess.Popen([BINARY, "--config", path, "--data", f"{sockets}/data", "--samples", f"ipc://{sockets}/option-s"],
+                               env=environment, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "ready" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    process.stderr.close()
+    assert f"api at ipc://{sockets}/environment\n" in said
+    assert f"events at ipc://{sockets}/file-e\n" in said
+    assert f"samples at ipc://{sockets}/option-s\n" in said and "environment-s" not in said
+
+
+def test_a_bad_variable_is_named(sockets):
+    done = subprocess.run([BINARY, "--data", f"{sockets}/d"], capture_output=True, text=True, check=False, timeout=30,
+                          env={**os.environ, "LINKCAST_API": "nonsense"})
+    assert done.returncode == 2 and "LINKCAST_API" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["history.db", "state.db"])
