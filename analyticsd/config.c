@@ -91,6 +91,25 @@ static int set_insecure(struct config *config, const char *value) {
 	return 0;
 }
 
+static int set_path(char path[static CONFIG_PATH_SIZE], const char *value) {
+	if (value[0] == '\0' || strlen(value) >= CONFIG_PATH_SIZE)
+		return -EINVAL;
+	strcpy(path, value);
+	return 0;
+}
+
+static int set_curve_key(struct config *config, const char *value) {
+	return set_path(config->curve_key, value);
+}
+
+static int set_curve_clients(struct config *config, const char *value) {
+	return set_path(config->curve_clients, value);
+}
+
+static int set_curve_publishers(struct config *config, const char *value) {
+	return set_path(config->curve_publishers, value);
+}
+
 const struct config_setting config_settings[] = {
         {"data",
          "folder of history.db and state.db (default /var/lib/linkcast, else $HOME/.local/share/linkcast)",
@@ -106,6 +125,14 @@ const struct config_setting config_settings[] = {
         {"history_ratio", "windows of history used for one of forecast, 1 to 1000 (default 10)", set_ratio},
         {"workers", "threads that answer requests, 1 to 64 (default 4)", set_workers},
         {"insecure", "yes: TCP addresses that are not loopback may be bound (default no)", set_insecure},
+        {"curve_key", "this daemon's key file (analyticsctl keygen): tcp endpoints then take keys",
+         set_curve_key},
+        {"curve_clients",
+         "allow-list of public keys: lines `KEY role[,role...] name` (publish read admit admin)",
+         set_curve_clients},
+        {"curve_publishers",
+         "public key, or a file with it, of the publishers connected to with '>tcp://...'",
+         set_curve_publishers},
         {NULL, NULL, NULL},
 };
 
@@ -198,6 +225,8 @@ int config_finish(struct config *config, struct status *status) {
 	char fallback[ENDPOINT_SIZE];
 	int rc;
 
+	if ((config->curve_key[0] == '\0') != (config->curve_clients[0] == '\0'))
+		return status_set(status, STATUS_INVALID_ARGUMENT, "curve_key and curve_clients go together");
 	if (config->data[0] == '\0')
 		choose_data(config);
 	if (config->n_samples == 0 && set_samples(config, endpoint_default(ENDPOINT_SAMPLES, fallback)) < 0)

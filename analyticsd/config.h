@@ -20,6 +20,8 @@ struct config {
 	double history_ratio;
 	int workers;
 	bool insecure;
+	char curve_key[CONFIG_PATH_SIZE], curve_clients[CONFIG_PATH_SIZE]; // "": no keys
+	char curve_publishers[CONFIG_PATH_SIZE];
 };
 
 // Defaults.

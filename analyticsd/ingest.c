@@ -6,7 +6,10 @@
 #include "codec.h"
 #include "handover.h"
 #include "history.h"
+#include "ingest_sockets.h"
 #include "log.h"
+#include "rebuild.h"
+#include "replay.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,9 +19,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define INGEST_QUEUE       "inproc://ingest"
 #define FRAMES_BEFORE_LOOK 256 // frames taken before calls and the clock are looked at again
-#define RECEIVE_HIGH_WATER 100000
 #define FRAMES_AT_STOP     (2 * RECEIVE_HIGH_WATER) // a publisher that never pauses can't hold up the end
 #define MAX_INTERVAL_NS    (3600 * (uint64_t)NS_PER_SECOND)
 
@@ -28,12 +29,12 @@ struct tally {
 };
 
 struct ingest {
-	void *samples, *events, *calls;
-	int locks[MAX_SAMPLE_SOURCES + 1];
-	size_t n_locks;
+	struct ingest_sockets sockets;
 	struct history *history;
 	struct state *state;
 	struct usage *usage;
+	enum accounting accounting;
+	struct replay *replay;
 	struct announcements *announcements;
 	struct metrics *metrics;
 	int stop_fd;
@@ -78,6 +79,7 @@ static int commit(struct ingest *ingest, struct status *status) {
 	rc = history_commit(ingest->history, status);
 	if (rc < 0) {
 		history_rollback(ingest->history);
+		replay_forget(ingest->replay);
 		return rc;
 	}
 	METRIC_ADD(ingest->metrics, commits, 1);
@@ -86,12 +88,21 @@ static int commit(struct ingest *ingest, struct status *status) {
 	return 0;
 }
 
+// Something could not be written: nothing since the last commit counts, and what was in it is asked for again.
+static void abandon(struct ingest *ingest) {
+	if (!ingest->writing)
+		return;
+	ingest->writing = false;
+	history_rollback(ingest->history);
+	replay_forget(ingest->replay);
+}
+
 // ---- publishing
 
 // Sends never wait: a subscriber that is too slow loses messages, as PUB does.
 static void publish(struct ingest *ingest, const char *topic, const void *frame, size_t size) {
-	if (zmq_send(ingest->events, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
-		zmq_send(ingest->events, frame, size, ZMQ_DONTWAIT);
+	if (zmq_send(ingest->sockets.events, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
+		zmq_send(ingest->sockets.events, frame, size, ZMQ_DONTWAIT);
 }
 
 static void publish_usage(struct ingest *ingest, const struct usage_point *point) {
@@ -155,28 +166,72 @@ static struct port_reading reading_of(const struct sample *sample, const uint64_
 	};
 }
 
-static int derive(struct ingest *ingest, const struct sample *sample, struct status *status) {
-	size_t width = 2 + sample->n_names, n_points;
+enum origin { PUBLISHED, REPLAYED };
+
+static int derive_row(struct ingest *ingest, const struct sample *sample, const uint64_t *row,
+                      struct status *status) {
 	struct usage_point points[N_directions];
+	struct port_reading reading = reading_of(sample, row);
+	enum rate_event event;
+	uint64_t missing = 0;
+	size_t n_points;
+	int rc;
+
+	event = usage_advance(ingest->usage, sample->host, sample->name, &reading, &missing, points,
+	                      &n_points);
+	count_event(ingest->metrics, event, missing);
+	for (size_t p = 0; p < n_points; p++) {
+		if ((rc = history_add_kpi(ingest->history, points[p].link_id, points[p].direction,
+		                          KPI_LINK_USED_CAPACITY, KPI_MEASURED, &points[p].point, 1, NULL,
+		                          status)) < 0)
+			return rc;
+		ingest->tally.usage_points++;
+		publish_usage(ingest, &points[p]);
+	}
+	return 0;
+}
+
+// Does the row continue what the port's rates are made from? What is published later by another instance begins
+// anew there; what is replayed of another one is the past.
+static bool is_late(const struct ingest *ingest, const struct sample *sample, uint64_t seq,
+                    enum origin origin) {
+	uint64_t instance, last_seq;
+
+	if (!usage_last(ingest->usage, sample->host, sample->name, &instance, &last_seq))
+		return false;
+	if (instance != sample->instance)
+		return origin == REPLAYED;
+	return seq < last_seq;
+}
+
+static int rebuild(struct ingest *ingest, const struct late_rows *late, struct status *status) {
+	int rc = rebuild_usage(ingest->history, ingest->usage, ingest->accounting, late, status);
+
+	if (rc > 0)
+		METRIC_ADD(ingest->metrics, rebuilds, 1);
+	return rc < 0 ? rc : 0;
+}
+
+// Rows that came in order go on where their port is; around the others it is derived anew, in order.
+static int derive(struct ingest *ingest, const struct sample *sample, enum origin origin, int64_t interval_ns,
+                  struct status *status) {
+	struct late_rows late = {sample->host, sample->name, INT64_MAX, INT64_MIN, interval_ns};
+	size_t width = 2 + sample->n_names;
 	int rc;
 
 	for (size_t i = 0; i < sample->n_rows; i++) {
-		struct port_reading reading = reading_of(sample, sample->rows + i * width);
-		uint64_t missing = 0;
-		enum rate_event event = usage_advance(ingest->usage, sample->host, sample->name, &reading,
-		                                      &missing, points, &n_points);
+		const uint64_t *row = sample->rows + i * width;
+		int64_t ts_ns = (int64_t)row[1];
 
-		count_event(ingest->metrics, event, missing);
-		for (size_t p = 0; p < n_points; p++) {
-			if ((rc = history_add_kpi(ingest->history, points[p].link_id, points[p].direction,
-			                          KPI_LINK_USED_CAPACITY, KPI_MEASURED, &points[p].point, 1,
-			                          NULL, status)) < 0)
+		if (!is_late(ingest, sample, row[0], origin)) {
+			if ((rc = derive_row(ingest, sample, row, status)) < 0)
 				return rc;
-			ingest->tally.usage_points++;
-			publish_usage(ingest, &points[p]);
+			continue;
 		}
+		late.from_ns = ts_ns < late.from_ns ? ts_ns : late.from_ns;
+		late.to_ns = ts_ns > late.to_ns ? ts_ns : late.to_ns;
 	}
-	return 0;
+	return late.from_ns <= late.to_ns ? rebuild(ingest, &late, status) : 0;
 }
 
 static int rebind(struct ingest *ingest, struct status *status) {
@@ -184,9 +239,12 @@ static int rebind(struct ingest *ingest, struct status *status) {
 }
 
 // seq counts from 1; a time from the future would stay the newest until it comes.
-static int check_rows(const struct sample *sample, int64_t now_ns, struct status *status) {
-	const uint64_t latest = (uint64_t)(now_ns + LIMIT_FUTURE_SECONDS * NS_PER_SECOND);
+static int check_sample(const struct sample *sample, struct status *status) {
+	const uint64_t latest = (uint64_t)(clock_real_ns() + LIMIT_FUTURE_SECONDS * NS_PER_SECOND);
+	int rc;
 
+	if ((rc = history_check_sample(sample, status)) < 0)
+		return rc;
 	for (size_t i = 0; i < sample->n_rows; i++) {
 		const uint64_t *row = sample->rows + i * (2 + sample->n_names);
 
@@ -201,35 +259,79 @@ static int check_rows(const struct sample *sample, int64_t now_ns, struct status
 	return 0;
 }
 
-static int take_sample(struct ingest *ingest, const struct sample *sample, struct status *status) {
-	struct sample_stored stored;
+// The sample with those rows only that were missing. '*copy' holds them when they aren't all.
+static int select_missing(struct ingest *ingest, struct replay_port *port, const struct sample *sample,
+                          struct sample *ret, uint64_t **copy) {
+	size_t width = 2 + sample->n_names;
+	int64_t now_ns = clock_mono_ns();
 	int rc;
 
-	if ((rc = check_rows(sample, clock_real_ns(), status)) < 0)
-		return rc;
-	if ((rc = begin(ingest, status)) < 0 ||
-	    (rc = history_add_sample(ingest->history, sample, &stored, status)) < 0)
-		return rc;
-	ingest->tally.rows += stored.rows;
-	METRIC_ADD(ingest->metrics, rows_duplicate, stored.duplicates);
-	rc = announcements_note(ingest->announcements, sample->host, sample->name, sample->link);
-	if (rc > 0)
-		rc = rebind(ingest, status);
-	if (rc < 0)
-		return rc;
-	if ((rc = history_add_hello(ingest->history, sample->host, sample->instance, clock_real_ns(), NULL,
-	                            status)) < 0)
-		return rc;
-	return derive(ingest, sample, status);
+	*ret = *sample;
+	ret->n_rows = 0;
+	for (size_t i = 0; i < sample->n_rows; i++) {
+		const uint64_t *row = sample->rows + i * width;
+
+		if ((rc = replay_fill(ingest->replay, port, row[0], now_ns)) < 0)
+			return rc;
+		if (rc == 0 && *copy == NULL) { // the first that is there already: from here on in a copy
+			*copy = reallocarray(NULL, sample->n_rows * width, sizeof(**copy));
+			if (*copy == NULL)
+				return -ENOMEM;
+			memcpy(*copy, sample->rows, i * width * sizeof(**copy));
+			ret->rows = *copy;
+		}
+		if (rc == 0)
+			continue;
+		if (*copy != NULL)
+			memcpy(*copy + ret->n_rows * width, row, width * sizeof(*row));
+		ret->n_rows++;
+	}
+	return 0;
 }
 
-static int take_hello(struct ingest *ingest, const struct hello *hello, struct status *status) {
+static int note_link(struct ingest *ingest, const struct sample *sample, struct status *status) {
+	int rc = announcements_note(ingest->announcements, sample->host, sample->name, sample->link);
+
+	return rc > 0 ? rebind(ingest, status) : rc;
+}
+
+// A sample that was checked. 'ret_new' is how many of its rows were missing.
+static int take_sample(struct ingest *ingest, const struct sample *sample, enum origin origin,
+                       uint64_t *ret_new, struct status *status) {
+	CLEANUP(freep) uint64_t *copy = NULL;
+	struct replay_port *port = NULL;
+	struct sample_stored stored;
+	struct sample fresh;
 	int rc;
 
+	if ((rc = begin(ingest, status)) < 0 ||
+	    (rc = replay_port(ingest->replay, sample->host, sample->instance, sample->name, clock_mono_ns(),
+	                      &port, status)) < 0 ||
+	    (rc = select_missing(ingest, port, sample, &fresh, &copy)) < 0 ||
+	    (rc = history_add_sample(ingest->history, &fresh, &stored, status)) < 0 ||
+	    (rc = replay_save(ingest->replay, port, status)) < 0)
+		return rc;
+	ingest->tally.rows += stored.rows;
+	METRIC_ADD(ingest->metrics, rows_duplicate, sample->n_rows - stored.rows);
+	*ret_new = stored.rows;
+	if (origin == PUBLISHED) {
+		if ((rc = note_link(ingest, sample, status)) < 0 ||
+		    (rc = history_add_hello(ingest->history, sample->host, sample->instance, clock_real_ns(),
+		                            NULL, status)) < 0)
+			return rc;
+	}
+	return derive(ingest, &fresh, origin, replay_interval_ns(port), status);
+}
+
+static int take_hello(struct ingest *ingest, const struct hello *hello, const void *route, size_t route_size,
+                      struct status *status) {
+	int rc;
+
+	METRIC_ADD(ingest->metrics, hellos_received, 1);
 	if (hello->interval_ns > MAX_INTERVAL_NS)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "interval_ns: more than an hour");
-	METRIC_ADD(ingest->metrics, hellos_received, 1);
-	if ((rc = begin(ingest, status)) < 0)
+	if ((rc = begin(ingest, status)) < 0 ||
+	    (rc = replay_hello(ingest->replay, hello, route, route_size, clock_mono_ns(), status)) < 0)
 		return rc;
 	return history_add_hello(ingest->history, hello->host, hello->instance, clock_real_ns(), hello,
 	                         status);
@@ -240,6 +342,7 @@ static int take_frame(struct ingest *ingest, const char *topic, size_t topic_siz
 	CLEANUP(document_closep) struct document *document = NULL;
 	struct sample sample;
 	struct hello hello;
+	uint64_t n_new;
 	int rc;
 
 	if ((rc = document_from_msgpack(data, size, &document, status)) < 0)
@@ -247,13 +350,14 @@ static int take_frame(struct ingest *ingest, const char *topic, size_t topic_siz
 	if (topic_size >= 6 && memcmp(topic, "hello/", 6) == 0) {
 		if ((rc = document_read(document, &hello_message, &hello, status)) < 0)
 			return rc;
-		return take_hello(ingest, &hello, status);
+		return take_hello(ingest, &hello, NULL, 0, status);
 	}
 	if (topic_size < 7 || memcmp(topic, "sample/", 7) != 0)
 		return 0; // other topics are for other subscribers
-	if ((rc = document_read(document, &sample_message, &sample, status)) < 0)
+	if ((rc = document_read(document, &sample_message, &sample, status)) < 0 ||
+	    (rc = check_sample(&sample, status)) < 0)
 		return rc;
-	return take_sample(ingest, &sample, status);
+	return take_sample(ingest, &sample, PUBLISHED, &n_new, status);
 }
 
 // Two frames, topic then map; more are read and dropped. Returns 0, -EAGAIN when there is nothing, or -EINTR.
@@ -280,10 +384,12 @@ static int receive_pair(void *socket, zmq_msg_t frames[static 2], size_t *ret_n)
 
 static void refuse(struct ingest *ingest, int rc, const struct status *status) {
 	METRIC_ADD(ingest->metrics, frames_refused, 1);
-	if (rc == -EINVAL)
+	if (rc == -EINVAL) {
 		log_debug("refused a published frame: %s", status->message);
-	else
+	} else {
 		complain(ingest, status);
+		abandon(ingest);
+	}
 }
 
 static int take_samples(struct ingest *ingest, int most) {
@@ -295,7 +401,7 @@ static int take_samples(struct ingest *ingest, int most) {
 
 		zmq_msg_init(&frames[0]);
 		zmq_msg_init(&frames[1]);
-		rc = receive_pair(ingest->samples, frames, &n);
+		rc = receive_pair(ingest->sockets.samples, frames, &n);
 		if (rc == 0) {
 			METRIC_ADD(ingest->metrics, frames_received, 1);
 			rc = n == 2 ? take_frame(ingest, zmq_msg_data(&frames[0]), zmq_msg_size(&frames[0]),
@@ -320,6 +426,75 @@ static int take_samples(struct ingest *ingest, int most) {
 	return 0;
 }
 
+// ---- replay
+
+static void send_question(struct ingest *ingest, const struct replay_question *question) {
+	CLEANUP(bytes_fini) struct bytes frame = {0};
+
+	if (publisher_request_encode(PUBLISHER_OP_REPLAY, &question->request, &frame) < 0 ||
+	    zmq_send(ingest->sockets.questions, question->route, question->route_size,
+	             ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+		return; // asked again when no answer comes
+	zmq_send(ingest->sockets.questions, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+	zmq_send(ingest->sockets.questions, frame.data, frame.size, ZMQ_DONTWAIT);
+}
+
+static void ask_publishers(struct ingest *ingest) {
+	int64_t now_ns = clock_mono_ns();
+	struct status status = {.message = "out of memory"};
+	struct replay_question question;
+	int rc = 0;
+
+	if (replay_due_ns(ingest->replay) > now_ns)
+		return;
+	rc = begin(ingest, &status);
+	while (rc >= 0 && (rc = replay_next(ingest->replay, now_ns, &question, &status)) > 0)
+		send_question(ingest, &question);
+	if (rc < 0) {
+		complain(ingest, &status);
+		abandon(ingest);
+	}
+}
+
+// All of an answer or nothing of it.
+static int check_answer(struct ingest *ingest, const struct ingest_call *call, struct replay_port **ret,
+                        struct status *status) {
+	const struct replay_rows *rows = call->replayed;
+	int rc;
+
+	for (size_t i = 0; i < rows->n_samples; i++) {
+		if ((rc = check_sample(&rows->samples[i], status)) < 0) {
+			status_prefix(status, "samples[%zu].", i);
+			return rc;
+		}
+	}
+	return replay_check(ingest->replay, call->route, call->route_size, rows, ret, status);
+}
+
+static int take_answer(struct ingest *ingest, struct ingest_call *call) {
+	const struct replay_rows *rows = call->replayed;
+	struct replay_port *port = NULL;
+	uint64_t n, n_all = 0;
+	int rc;
+
+	if ((rc = check_answer(ingest, call, &port, &call->status)) < 0) {
+		METRIC_ADD(ingest->metrics, frames_refused, 1);
+		return rc;
+	}
+	rc = begin(ingest, &call->status);
+	for (size_t i = 0; i < rows->n_samples && rc == 0; i++, n_all += n) {
+		n = 0;
+		rc = take_sample(ingest, &rows->samples[i], REPLAYED, &n, &call->status);
+	}
+	if (rc == 0)
+		rc = replay_settle(ingest->replay, port, rows, n_all, clock_mono_ns(), &call->status);
+	if (rc < 0) {
+		complain(ingest, &call->status);
+		abandon(ingest);
+	}
+	return rc;
+}
+
 // ---- calls of other threads
 
 static int append_kpi(struct ingest *ingest, struct ingest_call *call) {
@@ -332,8 +507,7 @@ static int append_kpi(struct ingest *ingest, struct ingest_call *call) {
 	rc = history_add_kpi(ingest->history, append->link_id, append->direction, append->kpi, KPI_APPENDED,
 	                     append->samples, append->n_samples, &call->appended, &call->status);
 	if (rc < 0) {
-		history_rollback(ingest->history);
-		ingest->writing = false;
+		abandon(ingest);
 		return rc;
 	}
 	if ((rc = commit(ingest, &call->status)) < 0)
@@ -350,7 +524,10 @@ static void serve_call(struct ingest *ingest, struct ingest_call *call) {
 		call->rc = append_kpi(ingest, call);
 		break;
 	case INGEST_HELLO:
-		call->rc = take_hello(ingest, call->hello, &call->status);
+		call->rc = take_hello(ingest, call->hello, call->route, call->route_size, &call->status);
+		break;
+	case INGEST_ROWS:
+		call->rc = take_answer(ingest, call);
 		break;
 	case INGEST_BIND:
 		call->rc = rebind(ingest, &call->status);
@@ -369,16 +546,16 @@ static void take_calls(struct ingest *ingest) {
 		zmq_msg_t caller;
 
 		zmq_msg_init(&caller);
-		if (zmq_msg_recv(&caller, ingest->calls, ZMQ_DONTWAIT) < 0 ||
-		    zmq_recv(ingest->calls, &call, sizeof(call), 0) != sizeof(call)) {
+		if (zmq_msg_recv(&caller, ingest->sockets.calls, ZMQ_DONTWAIT) < 0 ||
+		    zmq_recv(ingest->sockets.calls, &call, sizeof(call), 0) != sizeof(call)) {
 			zmq_msg_close(&caller);
 			return;
 		}
 		HANDOVER_TAKE(call);
 		serve_call(ingest, call);
 		HANDOVER_GIVE(call);
-		zmq_msg_send(&caller, ingest->calls, ZMQ_SNDMORE);
-		zmq_send(ingest->calls, "", 0, 0);
+		zmq_msg_send(&caller, ingest->sockets.calls, ZMQ_SNDMORE);
+		zmq_send(ingest->sockets.calls, "", 0, 0);
 	}
 }
 
@@ -411,12 +588,24 @@ int ingest_call(void *caller, struct ingest_call *call) {
 
 // ---- the thread
 
+// Until the transaction is due, or a question.
+static long time_to_wait_ms(const struct ingest *ingest) {
+	int64_t due_ns = replay_due_ns(ingest->replay), left_ns;
+
+	if (ingest->writing && ingest->begun_mono_ns + COMMIT_INTERVAL_NS < due_ns)
+		due_ns = ingest->begun_mono_ns + COMMIT_INTERVAL_NS;
+	if (due_ns == REPLAY_NEVER_NS)
+		return -1;
+	left_ns = due_ns - clock_mono_ns();
+	return left_ns > 0 ? (long)(left_ns / NS_PER_MS) + 1 : 0;
+}
+
 static void *run(void *argument) {
 	struct ingest *ingest = argument;
 	zmq_pollitem_t items[] = {
-	        {.socket = ingest->samples, .events = ZMQ_POLLIN},
-	        {.socket = ingest->calls, .events = ZMQ_POLLIN},
-	        {.socket = ingest->events, .events = ZMQ_POLLIN},
+	        {.socket = ingest->sockets.samples, .events = ZMQ_POLLIN},
+	        {.socket = ingest->sockets.calls, .events = ZMQ_POLLIN},
+	        {.socket = ingest->sockets.events, .events = ZMQ_POLLIN},
 	        {.fd = ingest->stop_fd, .events = ZMQ_POLLIN},
 	};
 	struct status status;
@@ -424,18 +613,13 @@ static void *run(void *argument) {
 
 	pthread_setname_np(pthread_self(), "linkcast-ingest");
 	while ((items[3].revents & ZMQ_POLLIN) == 0) {
-		long wait_ms = -1;
-
-		if (ingest->writing) {
-			int64_t left = ingest->begun_mono_ns + COMMIT_INTERVAL_NS - clock_mono_ns();
-
-			wait_ms = left > 0 ? (long)(left / NS_PER_MS) + 1 : 0;
-		}
-		if (zmq_poll(items, 4, wait_ms) < 0 && errno != EINTR)
+		if (zmq_poll(items, 4, time_to_wait_ms(ingest)) < 0 && errno != EINTR)
 			break;
 		take_calls(ingest);
 		(void)take_samples(ingest, FRAMES_BEFORE_LOOK);
-		while (zmq_recv(ingest->events, subscription, sizeof(subscription), ZMQ_DONTWAIT) >= 0)
+		ask_publishers(ingest);
+		while (zmq_recv(ingest->sockets.events, subscription, sizeof(subscription), ZMQ_DONTWAIT) >=
+		       0)
 			continue; // subscriptions come in on XPUB; nothing depends on them
 		if (ingest->writing && clock_mono_ns() - ingest->begun_mono_ns >= COMMIT_INTERVAL_NS &&
 		    commit(ingest, &status) < 0)
@@ -451,14 +635,8 @@ static void *run(void *argument) {
 // ---- start and stop
 
 static void close_all(struct ingest *ingest) {
-	void *const sockets[] = {ingest->samples, ingest->events, ingest->calls};
-
-	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
-		if (sockets[i] != NULL)
-			zmq_close(sockets[i]);
-	}
-	for (size_t i = 0; i < ingest->n_locks; i++)
-		close(ingest->locks[i]);
+	ingest_sockets_close(&ingest->sockets);
+	replay_free(ingest->replay);
 	history_close(ingest->history);
 	state_close(ingest->state);
 	usage_free(ingest->usage);
@@ -469,55 +647,15 @@ static void close_all(struct ingest *ingest) {
 }
 DEFINE_CLEANUP(struct ingest *, close_all)
 
-static void *make_socket(void *context, int type) {
-	const int high_water = RECEIVE_HIGH_WATER, no_linger = 0;
-	const int64_t limit = LIMIT_FRAME_SIZE;
-	void *socket = zmq_socket(context, type);
+// Rates go on where the rows that are stored end, so that a restart leaves no interval out.
+static int go_on_from(void *context, const char *host, const char *name, const struct stored_row *row) {
+	struct usage_point points[N_directions];
+	struct port_reading reading = stored_reading(row);
+	uint64_t missing;
+	size_t n;
 
-	if (socket == NULL)
-		return NULL;
-	zmq_setsockopt(socket, ZMQ_RCVHWM, &high_water, sizeof(high_water));
-	zmq_setsockopt(socket, ZMQ_LINGER, &no_linger, sizeof(no_linger));
-	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &limit, sizeof(limit));
-	return socket;
-}
-
-static int take_endpoint(struct ingest *ingest, void *socket, const char *endpoint, bool insecure,
-                         struct status *status) {
-	int lock = -1, rc;
-
-	if (endpoint[0] == '>') {
-		if (zmq_connect(socket, endpoint + 1) != 0)
-			return status_set(status, STATUS_INVALID_ARGUMENT, "cannot connect to %s: %s",
-			                  endpoint + 1, zmq_strerror(errno));
-		return 0;
-	}
-	if ((rc = endpoint_bind(socket, endpoint, insecure, &lock, status)) < 0)
-		return rc;
-	if (lock >= 0)
-		ingest->locks[ingest->n_locks++] = lock;
+	(void)usage_advance(context, host, name, &reading, &missing, points, &n);
 	return 0;
-}
-
-static int open_sockets(struct ingest *ingest, const struct ingest_options *options, void *context,
-                        struct status *status) {
-	int rc;
-
-	ingest->samples = make_socket(context, ZMQ_SUB);
-	ingest->events = make_socket(context, ZMQ_XPUB);
-	ingest->calls = make_socket(context, ZMQ_ROUTER);
-	if (ingest->samples == NULL || ingest->events == NULL || ingest->calls == NULL)
-		return -ENOMEM;
-	zmq_setsockopt(ingest->samples, ZMQ_SUBSCRIBE, "sample/", 7);
-	zmq_setsockopt(ingest->samples, ZMQ_SUBSCRIBE, "hello/", 6);
-	for (size_t i = 0; i < options->n_samples; i++) {
-		if ((rc = take_endpoint(ingest, ingest->samples, options->samples[i], options->insecure,
-		                        status)) < 0)
-			return rc;
-	}
-	if ((rc = take_endpoint(ingest, ingest->events, options->events, options->insecure, status)) < 0)
-		return rc;
-	return zmq_bind(ingest->calls, INGEST_QUEUE) == 0 ? 0 : -errno;
 }
 
 int ingest_start(const struct ingest_options *options, void *context, struct metrics *metrics,
@@ -528,6 +666,7 @@ int ingest_start(const struct ingest_options *options, void *context, struct met
 	if (ingest == NULL)
 		return -ENOMEM;
 	ingest->metrics = metrics;
+	ingest->accounting = options->accounting;
 	ingest->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (ingest->stop_fd < 0)
 		return -errno;
@@ -535,7 +674,10 @@ int ingest_start(const struct ingest_options *options, void *context, struct met
 	    (rc = state_open(options->state_path, false, &ingest->state, status)) < 0 ||
 	    (rc = usage_new(options->accounting, &ingest->usage)) < 0 ||
 	    (rc = announcements_new(ingest->history, &ingest->announcements, status)) < 0 ||
-	    (rc = rebind(ingest, status)) < 0 || (rc = open_sockets(ingest, options, context, status)) < 0)
+	    (rc = rebind(ingest, status)) < 0 ||
+	    (rc = history_each_last_row(ingest->history, go_on_from, ingest->usage, status)) < 0 ||
+	    (rc = replay_new(ingest->history, metrics, &ingest->replay)) < 0 ||
+	    (rc = ingest_sockets_open(options, context, &ingest->sockets, status)) < 0)
 		return rc;
 	rc = pthread_create(&ingest->thread, NULL, run, ingest);
 	if (rc != 0)

@@ -1,8 +1,10 @@
 // ingest.h: the thread that takes samples in. It owns the samples socket, the events socket and the writing
 // handle of history.db; other threads reach it only by ingest_call(), over one queue (inproc://ingest).
 //
-// It decodes, stores, derives used capacity, commits at least every COMMIT_INTERVAL_NS, and publishes. A
-// frame that can't be decoded or stored is counted and changes nothing else. SPDX-License-Identifier: MIT
+// It decodes, stores, derives used capacity, commits at least every COMMIT_INTERVAL_NS, and publishes. What is
+// missing of a port it asks its publisher for: the question goes to the router thread over a second queue
+// (INGEST_QUESTIONS: routing id, an empty frame, the map), the answer comes as a call. A frame that can't be decoded or stored is counted and changes nothing else.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "bytes.h"
@@ -16,7 +18,11 @@
 #define COMMIT_INTERVAL_NS (200 * NS_PER_MS)
 #define MAX_SAMPLE_SOURCES 64
 
+// Where the router thread takes questions to publishers, as frames that it sends on as they are.
+#define INGEST_QUESTIONS "inproc://questions"
+
 struct ingest;
+struct keypair;
 
 struct ingest_options {
 	const char *history_path;
@@ -26,6 +32,8 @@ struct ingest_options {
 	const char *events;
 	enum accounting accounting;
 	bool insecure;
+	const struct keypair *keys; // NULL: tcp without keys
+	const char *publisher_key;  // public key of the publishers that are connected to over tcp, or NULL
 };
 
 // Opens the history, binds the sockets and starts the thread. 'context' is the process's ZeroMQ context.
@@ -41,7 +49,8 @@ void ingest_stop(struct ingest *);
 
 enum ingest_task {
 	INGEST_APPEND_KPI, // 'append' to history, into 'appended'
-	INGEST_HELLO,      // 'hello' came over the API socket
+	INGEST_HELLO,      // 'hello' came over the API socket from 'route'
+	INGEST_ROWS,       // 'replayed' came over it, an answer to a question
 	INGEST_BIND,       // bindings changed in state.db: read them again
 	INGEST_PUBLISH,    // 'topic' and 'frame' on the events socket
 };
@@ -51,6 +60,9 @@ struct ingest_call {
 	const struct kpi_append *append;
 	struct kpi_appended appended;
 	const struct hello *hello;
+	const struct replay_rows *replayed;
+	const void *route; // the peer's routing id at the API socket; questions go back to it
+	size_t route_size;
 	const char *topic;
 	const struct bytes *frame;
 	int rc; // the answer: 0 or a negative errno with 'status'

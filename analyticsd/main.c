@@ -1,9 +1,11 @@
 // analyticsd: settings, start, wait for a signal, stop. What it does is in ingest.c, service/ and models/.
 // SPDX-License-Identifier: MIT
 #include "config.h"
+#include "keys.h"
 #include "lock.h"
 #include "service.h"
 #include "state.h"
+#include "zap.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -18,7 +20,15 @@
 
 const char *argp_program_version = "analyticsd " LINKCAST_VERSION;
 
-enum { EXIT_WRONG_USAGE = 2, KEY_INSECURE = 0x100, KEY_ACCOUNTING, KEY_WORKERS, KEY_LOG };
+enum {
+	EXIT_WRONG_USAGE = 2,
+	KEY_INSECURE = 0x100,
+	KEY_ACCOUNTING,
+	KEY_WORKERS,
+	KEY_LOG,
+	KEY_CURVE_KEY,
+	KEY_CURVE_CLIENTS
+};
 
 static const struct argp_option options[] = {
         {"config", 'c', "FILE", 0, "read settings from FILE", 0},
@@ -31,6 +41,8 @@ static const struct argp_option options[] = {
          "count bytes with (l1) or without (l2) the Ethernet overhead", 0},
         {"workers", KEY_WORKERS, "N", 0, "threads that answer requests", 0},
         {"log", KEY_LOG, "LEVEL", 0, "error, warning, info or debug", 0},
+        {"curve-key", KEY_CURVE_KEY, "FILE", 0, "this daemon's key: tcp endpoints then take keys", 0},
+        {"curve-clients", KEY_CURVE_CLIENTS, "FILE", 0, "public keys of clients, and what each may do", 0},
         {"insecure", KEY_INSECURE, NULL, 0, "allow TCP addresses that are not loopback", 0},
         {0},
 };
@@ -47,6 +59,8 @@ static const struct {
         {KEY_WORKERS, "workers"},
         {KEY_LOG, "log"},
         {KEY_INSECURE, "insecure"},
+        {KEY_CURVE_KEY, "curve_key"},
+        {KEY_CURVE_CLIENTS, "curve_clients"},
 };
 
 // Options are kept until the config file was read, since they come before it.
@@ -107,6 +121,8 @@ struct daemon {
 	char history_path[CONFIG_PATH_SIZE + 16], state_path[CONFIG_PATH_SIZE + 16],
 	        lock_path[CONFIG_PATH_SIZE + 16];
 	struct metrics metrics;
+	struct keypair keys;
+	char publisher_key[KEY_TEXT_SIZE];
 	struct ingest_options ingest_options;
 	struct service_options service_options;
 };
@@ -156,6 +172,8 @@ static void set_options(struct daemon *daemon) {
 	        .events = config->events,
 	        .accounting = config->accounting,
 	        .insecure = config->insecure,
+	        .keys = config->curve_key[0] != '\0' ? &daemon->keys : NULL,
+	        .publisher_key = config->curve_publishers[0] != '\0' ? daemon->publisher_key : NULL,
 	};
 	for (size_t i = 0; i < config->n_samples; i++)
 		daemon->ingest_options.samples[i] = config->samples[i];
@@ -164,9 +182,22 @@ static void set_options(struct daemon *daemon) {
 	        .state_path = daemon->state_path,
 	        .api = config->api,
 	        .insecure = config->insecure,
+	        .keys = config->curve_key[0] != '\0' ? &daemon->keys : NULL,
 	        .n_workers = config->workers,
 	        .history_ratio = config->history_ratio,
 	};
+}
+
+static int read_keys(struct daemon *daemon, struct status *status) {
+	const struct config *config = &daemon->config;
+	int rc;
+
+	if (config->curve_publishers[0] != '\0' &&
+	    (rc = key_read_public(config->curve_publishers, daemon->publisher_key, status)) < 0) {
+		status_prefix(status, "curve_publishers: ");
+		return rc;
+	}
+	return config->curve_key[0] != '\0' ? keypair_read(config->curve_key, &daemon->keys, status) : 0;
 }
 
 static void say_where(const struct config *config) {
@@ -181,10 +212,11 @@ static void say_where(const struct config *config) {
 static int run(struct daemon *daemon, const sigset_t *signals, struct status *status) {
 	struct ingest *ingest = NULL;
 	struct service *service = NULL;
+	struct zap *zap = NULL;
 	int lock, rc, number;
 	void *context;
 
-	if ((rc = make_data_folder(daemon->config.data, status)) < 0)
+	if ((rc = read_keys(daemon, status)) < 0 || (rc = make_data_folder(daemon->config.data, status)) < 0)
 		return rc;
 	lock = lock_data_folder(daemon, status);
 	if (lock < 0)
@@ -193,10 +225,14 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 	rc = context != NULL ? prepare_state(daemon->state_path, status) : -ENOMEM;
 	if (rc < 0)
 		goto out;
+	if (daemon->config.curve_key[0] != '\0' &&
+	    (rc = zap_start(daemon->config.curve_clients, context, &zap, status)) < 0)
+		goto out;
 	if ((rc = ingest_start(&daemon->ingest_options, context, &daemon->metrics, &ingest, status)) < 0)
 		goto out;
 	if ((rc = service_start(&daemon->service_options, context, &daemon->metrics, &service, status)) < 0)
 		goto out;
+	keypair_wipe(&daemon->keys); // the sockets have it
 
 	say_where(&daemon->config);
 	while (sigwait(signals, &number) != 0)
@@ -205,6 +241,8 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 out:
 	service_stop(service); // its workers call ingest, so it ends first
 	ingest_stop(ingest);
+	zap_stop(zap);
+	keypair_wipe(&daemon->keys);
 	if (context != NULL)
 		zmq_ctx_term(context);
 	close(lock);

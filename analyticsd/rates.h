@@ -87,3 +87,14 @@ int usage_bind(struct usage *, const struct usage_binding *, size_t n);
 enum rate_event usage_advance(struct usage *, const char *host, const char *name, const struct port_reading *,
                               uint64_t *ret_missing, struct usage_point ret[static N_directions],
                               size_t *ret_n);
+
+// The newest row of a port that was taken. Returns false when none was.
+bool usage_last(const struct usage *, const char *host, const char *name, uint64_t *ret_instance,
+                uint64_t *ret_seq);
+
+// The link that a port is bound to, or NULL; lives until the next usage_bind().
+const char *usage_link(const struct usage *, const char *host, const char *name);
+
+// The bindings of one link; 'each' may end the walk with a negative errno, which is returned.
+int usage_each_binding(const struct usage *, const char *link_id,
+                       int (*each)(void *context, const struct usage_binding *), void *context);

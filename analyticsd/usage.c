@@ -77,18 +77,24 @@ void usage_free(struct usage *usage) {
 	free(usage);
 }
 
-static struct usage_port *get_port(struct usage *usage, const char *host, const char *name) {
+static struct usage_port *find_port(const struct usage *usage, const char *host, const char *name) {
 	struct usage_port *port;
 	char key[KEY_SIZE];
 
 	snprintf(key, sizeof(key), "%s\n%s", host, name);
 	HASH_FIND_STR(usage->ports, key, port);
+	return port;
+}
+
+static struct usage_port *get_port(struct usage *usage, const char *host, const char *name) {
+	struct usage_port *port = find_port(usage, host, name);
+
 	if (port != NULL)
 		return port;
 	port = calloc(1, sizeof(*port));
 	if (port == NULL)
 		return NULL;
-	memcpy(port->key, key, sizeof(key));
+	snprintf(port->key, sizeof(port->key), "%s\n%s", host, name);
 	HASH_ADD_STR(usage->ports, key, port);
 	return port;
 }
@@ -204,4 +210,47 @@ enum rate_event usage_advance(struct usage *usage, const char *host, const char 
 		complete_end(port->end, &sum, ret, ret_n);
 	}
 	return event;
+}
+
+// ---- looking
+
+bool usage_last(const struct usage *usage, const char *host, const char *name, uint64_t *ret_instance,
+                uint64_t *ret_seq) {
+	const struct usage_port *port = find_port(usage, host, name);
+
+	if (port == NULL || !port->state.started)
+		return false;
+	*ret_instance = port->state.last.instance;
+	*ret_seq = port->state.last.seq;
+	return true;
+}
+
+const char *usage_link(const struct usage *usage, const char *host, const char *name) {
+	const struct usage_port *port = find_port(usage, host, name);
+
+	return port != NULL && port->end != NULL ? port->end->link->id : NULL;
+}
+
+static int tell_binding(const struct usage_port *port,
+                        int (*each)(void *context, const struct usage_binding *), void *context) {
+	size_t host_size = strcspn(port->key, "\n");
+	char host[KEY_SIZE];
+
+	memcpy(host, port->key, sizeof(host));
+	host[host_size] = '\0';
+	return each(context, &(struct usage_binding){port->end->link->id, host, host + host_size + 1,
+	                                             port->end->which});
+}
+
+int usage_each_binding(const struct usage *usage, const char *link_id,
+                       int (*each)(void *context, const struct usage_binding *), void *context) {
+	const struct usage_link *link;
+	int rc = 0;
+
+	HASH_FIND_STR(usage->links, link_id, link);
+	for (int end = 0; link != NULL && end < N_ends; end++) {
+		for (size_t i = 0; i < link->ends[end].n_ports && rc == 0; i++)
+			rc = tell_binding(link->ends[end].ports[i], each, context);
+	}
+	return rc;
 }

@@ -3,6 +3,7 @@
 #include "client.h"
 
 #include "endpoint.h"
+#include "keys.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ int client_open(const char *endpoint, int timeout_ms, struct client **ret, struc
 	CLEANUP(client_closep) struct client *client = calloc(1, sizeof(*client));
 	const int yes = 1, no_linger = 0;
 	const int64_t limit = LIMIT_FRAME_SIZE;
+	int rc;
 
 	if (client == NULL)
 		return -ENOMEM;
@@ -37,6 +39,8 @@ int client_open(const char *endpoint, int timeout_ms, struct client **ret, struc
 	zmq_setsockopt(client->socket, ZMQ_MAXMSGSIZE, &limit, sizeof(limit));
 	zmq_setsockopt(client->socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof(timeout_ms));
 	zmq_setsockopt(client->socket, ZMQ_SNDTIMEO, &timeout_ms, sizeof(timeout_ms));
+	if ((rc = keys_before_connect_environment(client->socket, endpoint, status)) < 0)
+		return rc;
 	if (zmq_connect(client->socket, endpoint) != 0)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "endpoint '%s': %s", endpoint,
 		                  zmq_strerror(errno));

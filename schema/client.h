@@ -8,7 +8,8 @@
 
 struct client;
 
-// Prepares a connection; whether somebody is there shows at the first call. Returns 0, -EINVAL, or -ENOMEM.
+// Prepares a connection, over tcp with the keys of the environment (keys.h); whether somebody is there shows at
+// the first call. Returns 0, -ENOMEM, or another negative errno with 'status'.
 int client_open(const char *endpoint, int timeout_ms, struct client **ret, struct status *status);
 void client_close(struct client *);
 DEFINE_CLEANUP(struct client *, client_close)

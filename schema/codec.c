@@ -1,6 +1,6 @@
 // MessagePack in and out. The bytes are walked once with every count held against the bytes that are left,
-// because a 5-byte array32 header alone makes msgpack-c allocate 128 GiB; only then msgpack-c builds the tree
-// that document_read() takes fields from. JSON meets the same tree (json.c), so there is one decoder.
+// because a 5-byte array32 header alone makes msgpack-c allocate 128 GiB; only then msgpack-c builds the
+// tree that document_read() takes fields from. JSON meets the same tree (json.c), so there is one decoder.
 // SPDX-License-Identifier: MIT
 #include "codec.h"
 
@@ -156,6 +156,17 @@ void document_close(struct document *document) {
 
 void *document_alloc(struct document *document, size_t size) {
 	return msgpack_zone_malloc(&document->zone, size > 0 ? size : 1);
+}
+
+static void close_adopted(void *other) {
+	document_close(other);
+}
+
+int document_adopt(struct document *document, struct document *other) {
+	if (msgpack_zone_push_finalizer(&document->zone, close_adopted, other))
+		return 0;
+	document_close(other);
+	return -ENOMEM;
 }
 
 int document_from_msgpack(const void *data, size_t size, struct document **ret, struct status *status) {
@@ -677,6 +688,9 @@ struct packer {
 	struct writer writer;
 	msgpack_packer packer;
 	bool failed;
+	const struct message *encoded_element; // lists of it are these, already encoded
+	const struct bytes *encoded;
+	size_t n_encoded;
 };
 
 // msgpack_sbuffer_write() fails only without memory: remember it, so that the walk needs no error paths.
@@ -722,11 +736,28 @@ static void pack_real(struct writer *writer, double value) {
 	PACKER(writer)->failed |= msgpack_pack_double(&PACKER(writer)->packer, value) != 0;
 }
 
-static int encode_parts(const struct part *parts, size_t n_parts, struct bytes *ret) {
+static bool pack_encoded(struct writer *writer, const struct field *field) {
+	struct packer *packer = PACKER(writer);
+
+	if (packer->encoded_element == NULL || field->element != packer->encoded_element)
+		return false;
+	pack_array(writer, packer->n_encoded);
+	for (size_t i = 0; i < packer->n_encoded; i++)
+		packer->failed |=
+		        msgpack_sbuffer_write(packer->packer.data, (const char *)packer->encoded[i].data,
+		                              packer->encoded[i].size) != 0;
+	return true;
+}
+
+static int encode_parts_around(const struct part *parts, size_t n_parts, const struct message *element,
+                               const struct bytes *encoded, size_t n_encoded, struct bytes *ret) {
 	msgpack_sbuffer buffer;
 	struct packer packer = {
 	        .writer = {pack_map, pack_array, pack_end, pack_text, pack_text, pack_flag, pack_signed,
-	                   pack_signed, pack_unsigned, pack_real},
+	                   pack_signed, pack_unsigned, pack_real, pack_encoded},
+	        .encoded_element = element,
+	        .encoded = encoded,
+	        .n_encoded = n_encoded,
 	};
 
 	msgpack_sbuffer_init(&buffer);
@@ -738,6 +769,10 @@ static int encode_parts(const struct part *parts, size_t n_parts, struct bytes *
 	}
 	*ret = (struct bytes){(uint8_t *)buffer.data, buffer.size};
 	return 0;
+}
+
+static int encode_parts(const struct part *parts, size_t n_parts, struct bytes *ret) {
+	return encode_parts_around(parts, n_parts, NULL, NULL, 0, ret);
 }
 
 int message_encode(const struct message *message, const void *body, struct bytes *ret) {
@@ -762,4 +797,27 @@ int reply_encode_error(const struct status *status, const char *id, struct bytes
 	struct reply_head head = {.ok = false, .id = id, .error = &failure};
 
 	return encode_parts(&(struct part){&reply_head_message, &head}, 1, ret);
+}
+
+int publisher_request_encode(enum publisher_op op, const void *body, struct bytes *ret) {
+	const struct publisher_request_info *info = &publisher_requests[op];
+	struct request_head head = {.op = info->name};
+
+	return encode_parts((struct part[]){{&request_head_message, &head}, {info->request, body}}, 2, ret);
+}
+
+int publisher_answer_encode(enum publisher_op op, const void *body, struct bytes *ret) {
+	const struct publisher_request_info *info = &publisher_requests[op];
+	struct request_head head = {.op = info->answer_name};
+
+	return encode_parts((struct part[]){{&request_head_message, &head}, {info->answer, body}}, 2, ret);
+}
+
+int replay_rows_encode(const struct replay_rows *rows, const struct bytes *samples, size_t n_samples,
+                       struct bytes *ret) {
+	struct request_head head = {.op = publisher_requests[PUBLISHER_OP_REPLAY].answer_name};
+
+	return encode_parts_around(
+	        (struct part[]){{&request_head_message, &head}, {&replay_rows_message, rows}}, 2,
+	        &sample_message, samples, n_samples, ret);
 }

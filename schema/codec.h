@@ -2,8 +2,8 @@
 // jansson.
 //
 // What a decoder accepts: one map with string keys, at most LIMIT_NESTING deep, whose counts all fit in the
-// bytes that are there (checked before anything is allocated), nothing behind it. Unknown keys are ignored, a
-// known key that is there twice is refused. Numbers come in any encoding that holds them. A violation is
+// bytes that are there (checked before anything is allocated), nothing behind it. Unknown keys are ignored,
+// a known key that is there twice is refused. Numbers come in any encoding that holds them. A violation is
 // INVALID_ARGUMENT and names the field.
 //
 // Everything here may be used from any thread; one document from one thread at a time.
@@ -32,6 +32,9 @@ int document_read(struct document *, const struct message *, void *body, struct 
 // 'size' bytes that live as long as the document (for lists that are built beside what was read), or NULL.
 void *document_alloc(struct document *, size_t size);
 
+// Closes 'other' with 'document', whose bodies may then point into both. On -ENOMEM 'other' is closed at once.
+int document_adopt(struct document *document, struct document *other);
+
 // One body as a MessagePack map. Return 0 or -ENOMEM; the caller frees 'ret' with bytes_fini().
 int message_encode(const struct message *, const void *body, struct bytes *ret);
 
@@ -39,6 +42,14 @@ int message_encode(const struct message *, const void *body, struct bytes *ret);
 int request_encode(enum op op, const char *id, const void *body, struct bytes *ret);
 int reply_encode(const struct message *reply, const char *id, const void *body, struct bytes *ret);
 int reply_encode_error(const struct status *status, const char *id, struct bytes *ret);
+
+// What goes between analyticsd and a publisher: {"op": "Replay", the body}, and {"op": "Rows", the body} back.
+int publisher_request_encode(enum publisher_op op, const void *body, struct bytes *ret);
+int publisher_answer_encode(enum publisher_op op, const void *body, struct bytes *ret);
+
+// Rows with samples that are encoded already, as a publisher keeps them; rows->samples is not looked at.
+int replay_rows_encode(const struct replay_rows *rows, const struct bytes *samples, size_t n_samples,
+                       struct bytes *ret);
 
 // One body as JSON, NUL-terminated, on one line or indented by two. The caller frees 'ret'. Returns 0 or
 // -ENOMEM.

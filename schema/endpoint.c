@@ -1,4 +1,4 @@
-// Default endpoints and safe binding. Keys (CURVE) are not its business.
+// Default endpoints and safe binding. Keys (CURVE) are the business of keys.c.
 // SPDX-License-Identifier: MIT
 #include "endpoint.h"
 
@@ -115,8 +115,7 @@ int endpoint_bind(void *socket, const char *endpoint, bool insecure, int *ret_lo
 		return bind_ipc(socket, endpoint, ret_lock, status);
 	if (!insecure && !endpoint_is_local(endpoint))
 		return status_set(status, STATUS_PERMISSION_DENIED,
-		                  "%s is not a loopback address: only --insecure opens it to the network",
-		                  endpoint);
+		                  "%s is not a loopback address: it takes keys, or --insecure", endpoint);
 	if (zmq_bind(socket, endpoint) != 0) {
 		if (errno == EADDRINUSE)
 			return status_set(status, STATUS_FAILED_PRECONDITION, "%s is held by another process",

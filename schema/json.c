@@ -203,7 +203,7 @@ static void build_real(struct writer *writer, double value) {
 static int parts_to_json(const struct part *parts, size_t n_parts, bool indent, char **ret) {
 	struct builder builder = {
 	        .writer = {build_map, build_array, build_end, build_key, build_text, build_flag, build_number,
-	                   build_time, build_count, build_real},
+	                   build_time, build_count, build_real, NULL},
 	};
 	char *text = NULL;
 

@@ -118,10 +118,30 @@ const struct message *const messages[] = {
 const size_t n_messages = sizeof(messages) / sizeof(messages[0]);
 
 const struct request_info requests[N_OPS] = {
-#define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, HELP)                                              \
+#define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, ROLE, HELP)                                        \
 	{#NAME, &REQUEST_MESSAGE##_message, &REPLY_MESSAGE##_message, HELP},
 #include "requests.def"
 #undef REQUEST
+};
+
+const int request_roles[N_OPS] = {
+#define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, ROLE, HELP) ROLE_##ROLE,
+#include "requests.def"
+#undef REQUEST
+};
+
+const struct publisher_request_info publisher_requests[N_PUBLISHER_OPS] = {
+#define PUBLISHER_REQUEST(OP, NAME, REQUEST_MESSAGE, ANSWER, ANSWER_MESSAGE, HELP)                           \
+	{#NAME, &REQUEST_MESSAGE##_message, #ANSWER, &ANSWER_MESSAGE##_message, HELP},
+#include "publisher_requests.def"
+#undef PUBLISHER_REQUEST
+};
+
+const struct request_info path_requests[N_PATH_OPS] = {
+#define PATH_REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, HELP)                                         \
+	{#NAME, &REQUEST_MESSAGE##_message, &REPLY_MESSAGE##_message, HELP},
+#include "path_requests.def"
+#undef PATH_REQUEST
 };
 
 const struct topic_info topics[N_TOPICS] = {
@@ -151,6 +171,36 @@ int op_find(const char *name, enum op *ret) {
 	for (int op = 0; op < N_OPS; op++) {
 		if (strcmp(name, requests[op].name) == 0) {
 			*ret = (enum op)op;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int publisher_op_find(const char *name, enum publisher_op *ret) {
+	for (int op = 0; op < N_PUBLISHER_OPS; op++) {
+		if (strcmp(name, publisher_requests[op].name) == 0) {
+			*ret = (enum publisher_op)op;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int publisher_op_find_answer(const char *answer_name, enum publisher_op *ret) {
+	for (int op = 0; op < N_PUBLISHER_OPS; op++) {
+		if (strcmp(answer_name, publisher_requests[op].answer_name) == 0) {
+			*ret = (enum publisher_op)op;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int path_op_find(const char *name, enum path_op *ret) {
+	for (int op = 0; op < N_PATH_OPS; op++) {
+		if (strcmp(name, path_requests[op].name) == 0) {
+			*ret = (enum path_op)op;
 			return 0;
 		}
 	}

@@ -244,7 +244,7 @@ int topic_find(const char *text, size_t size, enum topic *ret);
 
 // enum op { OP_PING, ... } in the order of requests.def.
 enum op {
-#define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, HELP) OP_##OP,
+#define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, ROLE, HELP) OP_##OP,
 #include "requests.def"
 #undef REQUEST
 	N_OPS
@@ -258,5 +258,42 @@ struct request_info {
 };
 extern const struct request_info requests[N_OPS];
 
+// What a key must be allowed to for each request, where there are keys: a role of choices.def, or ROLE_ANY.
+#define ROLE_ANY (-1)
+extern const int request_roles[N_OPS];
+
 // Returns 0 or -ENOENT.
 int op_find(const char *name, enum op *ret);
+
+// enum publisher_op { PUBLISHER_OP_REPLAY, ... } in the order of publisher_requests.def.
+enum publisher_op {
+#define PUBLISHER_REQUEST(OP, NAME, REQUEST_MESSAGE, ANSWER, ANSWER_MESSAGE, HELP) PUBLISHER_OP_##OP,
+#include "publisher_requests.def"
+#undef PUBLISHER_REQUEST
+	N_PUBLISHER_OPS
+};
+
+struct publisher_request_info {
+	const char *name;
+	const struct message *request;
+	const char *answer_name;
+	const struct message *answer;
+	const char *help;
+};
+extern const struct publisher_request_info publisher_requests[N_PUBLISHER_OPS];
+
+// By the name of the request, or of its answer. Return 0 or -ENOENT.
+int publisher_op_find(const char *name, enum publisher_op *ret);
+int publisher_op_find_answer(const char *answer_name, enum publisher_op *ret);
+
+// enum path_op { PATH_OP_PING, ... } in the order of path_requests.def.
+enum path_op {
+#define PATH_REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, HELP) PATH_OP_##OP,
+#include "path_requests.def"
+#undef PATH_REQUEST
+	N_PATH_OPS
+};
+extern const struct request_info path_requests[N_PATH_OPS];
+
+// Returns 0 or -ENOENT.
+int path_op_find(const char *name, enum path_op *ret);

@@ -59,8 +59,17 @@ static const char transports[] =
         "Where `/run/linkcast` can't be written, `$XDG_RUNTIME_DIR/linkcast` takes its place. An option is\n"
         "stronger than the environment. `tcp://127.0.0.1:PORT` works as well; an address that other "
         "machines\n"
-        "reach is refused. A process that finds an endpoint taken by another live process says so and "
-        "stops.\n";
+        "reach takes keys. A process that finds an endpoint taken by another live process says so and "
+        "stops.\n"
+        "\n"
+        "With keys, every tcp endpoint of analyticsd is a CURVE server whose clients must be in its "
+        "allow-list, "
+        "each\n"
+        "with its roles: `publish` for the samples endpoint, `read` for the events endpoint, and on the api "
+        "endpoint\n"
+        "the role of each request; `PERMISSION_DENIED` names the one that is missing. ipc endpoints stay "
+        "without keys:\n"
+        "the mode of the socket's file says who may use them.\n";
 
 static const char published[] = "## Published messages\n"
                                 "\n"
@@ -83,7 +92,13 @@ static const char published_rules[] =
         "last.\n"
         "A row is identified by host, instance, port and seq. An instance begins at each `analytics start`.\n"
         "\n"
-        "A sample's first eight `names`, always these:\n"
+        "A sample's first eight `names` are always these. Where it is switched on, what the driver has "
+        "beside them "
+        "follows,\n"
+        "under the driver's own names, and what the application keeps in librte_metrics; a name is there "
+        "once. Names "
+        "may\n"
+        "differ from one message to the next.\n"
         "\n"
         "| counter | unit | what it counts |\n"
         "|---|---|---|\n";
@@ -101,8 +116,30 @@ static const char requests_text[] =
         "`part` 1\n"
         "to `parts` in order, and the last one replaces the topology as a whole.\n"
         "\n"
-        "| op | request | reply | for |\n"
-        "|---|---|---|---|\n";
+        "| op | request | reply | role | for |\n"
+        "|---|---|---|---|---|\n";
+
+static const char publisher_text[] =
+        "\n"
+        "A publisher holds a DEALER to the same endpoint: it sends `Hello` over it, and analyticsd sends "
+        "back "
+        "over it\n"
+        "what it wants of the publisher. Each way the frames are an empty one and the map; the map of an "
+        "answer has\n"
+        "its own `op`. A port is told by its name there. One request is answered once: when `more` is true, "
+        "ask again\n"
+        "from behind the last row.\n"
+        "\n"
+        "| op | request | answered by | answer | for |\n"
+        "|---|---|---|---|---|\n";
+
+static const char path_text[] = "\n"
+                                "`pathcomp serve` answers at its own endpoint in the same form (to a DEALER, "
+                                "too, in the order of the "
+                                "requests):\n"
+                                "\n"
+                                "| op | request | reply | for |\n"
+                                "|---|---|---|---|\n";
 
 static const char messages_text[] =
         "## Messages\n"
@@ -268,7 +305,25 @@ static void print_requests(void) {
 		print_reference(requests[op].request);
 		printf(" | ");
 		print_reference(requests[op].reply);
-		printf(" | %s |\n", requests[op].help);
+		printf(" | %s | %s |\n",
+		       request_roles[op] == ROLE_ANY ? "any" : choice_word(&roles_choices, request_roles[op]),
+		       requests[op].help);
+	}
+	fputs(publisher_text, stdout);
+	for (int op = 0; op < N_PUBLISHER_OPS; op++) {
+		printf("| `%s` | ", publisher_requests[op].name);
+		print_reference(publisher_requests[op].request);
+		printf(" | `%s` | ", publisher_requests[op].answer_name);
+		print_reference(publisher_requests[op].answer);
+		printf(" | %s |\n", publisher_requests[op].help);
+	}
+	fputs(path_text, stdout);
+	for (int op = 0; op < N_PATH_OPS; op++) {
+		printf("| `%s` | ", path_requests[op].name);
+		print_reference(path_requests[op].request);
+		printf(" | ");
+		print_reference(path_requests[op].reply);
+		printf(" | %s |\n", path_requests[op].help);
 	}
 	printf("\nThe codes of an error:\n\n| code | meaning |\n|---|---|\n");
 	for (int code = STATUS_OK + 1; code < N_STATUS_CODES; code++)

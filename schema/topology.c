@@ -5,6 +5,7 @@
 #include "cleanup.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,30 +51,52 @@ static bool name_set_add(struct name_set *set, const char *text) {
 	return true;
 }
 
-static int check_link(const struct topology *topology, size_t i, const struct name_set *nodes,
-                      struct name_set *links, struct status *status) {
-	const struct link *link = &topology->links[i];
-	const char *const ends[] = {link->a, link->z};
+// Either the first defect ends the check, or each is told.
+struct check {
+	struct status *status;
+	topology_defect_fn each;
+	void *context;
+};
 
-	if (!name_set_add(links, link->id))
-		return status_set(status, STATUS_INVALID_ARGUMENT, "links[%zu]: id '%s' is there twice", i,
-		                  link->id);
-	for (size_t end = 0; end < 2; end++) {
-		if (!name_set_has(nodes, ends[end]))
-			return status_set(status, STATUS_INVALID_ARGUMENT, "links[%zu] '%s': no node '%s'", i,
-			                  link->id, ends[end]);
-	}
-	if (strcmp(link->a, link->z) == 0)
-		return status_set(status, STATUS_INVALID_ARGUMENT, "links[%zu] '%s': both ends are '%s'", i,
-		                  link->id, link->a);
+static int found(const struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int found(const struct check *check, const char *format, ...) {
+	char text[STATUS_MESSAGE_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (check->each == NULL)
+		return status_set(check->status, STATUS_INVALID_ARGUMENT, "%s", text);
+	check->each(check->context, text);
 	return 0;
 }
 
-static int check_ports(const struct topology *topology, struct status *status) {
+static int check_link(const struct topology *topology, size_t i, const struct name_set *nodes,
+                      struct name_set *links, const struct check *check) {
+	const struct link *link = &topology->links[i];
+	const char *const ends[] = {link->a, link->z};
+
+	int rc = 0;
+
+	if (!name_set_add(links, link->id))
+		rc = found(check, "links[%zu]: id '%s' is there twice", i, link->id);
+	for (size_t end = 0; end < 2 && rc == 0; end++) {
+		if (!name_set_has(nodes, ends[end]))
+			rc = found(check, "links[%zu] '%s': no node '%s'", i, link->id, ends[end]);
+	}
+	if (rc == 0 && strcmp(link->a, link->z) == 0)
+		rc = found(check, "links[%zu] '%s': both ends are '%s'", i, link->id, link->a);
+	return rc;
+}
+
+static int check_ports(const struct topology *topology, const struct check *check) {
 	CLEANUP(name_set_fini) struct name_set bound = {0};
 	CLEANUP(freep) char *keys = NULL;
 	const size_t key_size = 2 * LIMIT_ID_SIZE + 2;
 	size_t n = 0;
+	int rc;
 
 	for (size_t i = 0; i < topology->n_links; i++)
 		n += topology->links[i].n_ports;
@@ -89,32 +112,40 @@ static int check_ports(const struct topology *topology, struct status *status) {
 
 			// ids hold no control characters, so a newline keeps host and name apart
 			snprintf(key, key_size, "%s\n%s", link->ports[p].host, link->ports[p].name);
-			if (!name_set_add(&bound, key))
-				return status_set(status, STATUS_INVALID_ARGUMENT,
-				                  "links[%zu] '%s': port %s %s is bound twice", i, link->id,
-				                  link->ports[p].host, link->ports[p].name);
+			if (!name_set_add(&bound, key) &&
+			    (rc = found(check, "links[%zu] '%s': port %s %s is bound twice", i, link->id,
+			                link->ports[p].host, link->ports[p].name)) < 0)
+				return rc;
 		}
 	}
 	return 0;
 }
 
-int topology_check(const struct topology *topology, struct status *status) {
+static int check_all(const struct topology *topology, const struct check *check) {
 	CLEANUP(name_set_fini) struct name_set nodes = {0};
 	CLEANUP(name_set_fini) struct name_set links = {0};
 	int rc;
 
-	if (topology->n_nodes == 0)
-		return status_set(status, STATUS_INVALID_ARGUMENT, "nodes: a topology needs at least one");
+	if (topology->n_nodes == 0 && (rc = found(check, "nodes: a topology needs at least one")) < 0)
+		return rc;
 	if (name_set_init(&nodes, topology->n_nodes) < 0 || name_set_init(&links, topology->n_links) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < topology->n_nodes; i++) {
-		if (!name_set_add(&nodes, topology->nodes[i].id))
-			return status_set(status, STATUS_INVALID_ARGUMENT,
-			                  "nodes[%zu]: id '%s' is there twice", i, topology->nodes[i].id);
-	}
-	for (size_t i = 0; i < topology->n_links; i++) {
-		if ((rc = check_link(topology, i, &nodes, &links, status)) < 0)
+		if (!name_set_add(&nodes, topology->nodes[i].id) &&
+		    (rc = found(check, "nodes[%zu]: id '%s' is there twice", i, topology->nodes[i].id)) < 0)
 			return rc;
 	}
-	return check_ports(topology, status);
+	for (size_t i = 0; i < topology->n_links; i++) {
+		if ((rc = check_link(topology, i, &nodes, &links, check)) < 0)
+			return rc;
+	}
+	return check_ports(topology, check);
+}
+
+int topology_check(const struct topology *topology, struct status *status) {
+	return check_all(topology, &(struct check){.status = status});
+}
+
+int topology_check_each(const struct topology *topology, topology_defect_fn each, void *context) {
+	return check_all(topology, &(struct check){.each = each, .context = context});
 }

@@ -124,6 +124,8 @@ static void write_value(struct writer *writer, const struct message *message, co
 		writer->text(writer, choice_word(field->choices, *(const int *)value));
 		break;
 	case FIELD_LIST:
+		if (writer->list != NULL && writer->list(writer, field))
+			break;
 		elements = pointer_at(value);
 		n = count_of(field, body);
 		writer->array(writer, n);

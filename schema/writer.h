@@ -16,6 +16,8 @@ struct writer {
 	void (*time)(struct writer *, int64_t);   // 64 bits: a decimal string in JSON
 	void (*count)(struct writer *, uint64_t); // 64 bits: a decimal string in JSON
 	void (*real)(struct writer *, double);
+	// Optional. Writes a list by itself (true), or leaves it to the walk over its elements (false).
+	bool (*list)(struct writer *, const struct field *);
 };
 
 struct part {

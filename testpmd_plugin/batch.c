@@ -8,7 +8,8 @@
 
 bool batch_excludes(const struct batch *batch, const struct batch_head *head, size_t width) {
 	return batch->n_rows > 0 && (batch->width != width || batch->head.speed_mbps != head->speed_mbps ||
-	                             batch->head.up != head->up || batch->head.epoch != head->epoch);
+	                             batch->head.up != head->up || batch->head.epoch != head->epoch ||
+	                             batch->head.columns != head->columns);
 }
 
 static int reserve(struct batch *batch, size_t n_values) {
@@ -35,6 +36,7 @@ int batch_add(struct batch *batch, const struct batch_head *head, const uint64_t
 		return rc;
 	if (batch->n_rows == 0) {
 		batch->head = *head;
+		batch->head.columns = columns_share(head->columns);
 		batch->width = width;
 		batch->first_ns = now_ns;
 	}
@@ -43,18 +45,21 @@ int batch_add(struct batch *batch, const struct batch_head *head, const uint64_t
 	return 0;
 }
 
-bool batch_is_due(const struct batch *batch, int64_t now_ns, int64_t interval_ns) {
+bool batch_is_due(const struct batch *batch, int64_t now_ns, int64_t interval_ns, int64_t patience_ns) {
 	size_t row_size = batch->width * sizeof(*batch->rows);
 
-	return batch->n_rows > 0 && (now_ns + interval_ns > batch->first_ns + BATCH_MAX_NS ||
+	return batch->n_rows > 0 && (now_ns + interval_ns > batch->first_ns + patience_ns ||
 	                             (batch->n_rows + 1) * row_size > BATCH_MAX_SIZE);
 }
 
 void batch_clear(struct batch *batch) {
+	columns_free(batch->head.columns);
+	batch->head.columns = NULL;
 	batch->n_rows = 0;
 }
 
 void batch_fini(struct batch *batch) {
+	batch_clear(batch);
 	free(batch->rows);
 	memset(batch, 0, sizeof(*batch));
 }

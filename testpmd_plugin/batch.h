@@ -2,18 +2,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "columns.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define BATCH_MAX_NS   INT64_C(10000000) // a row never waits longer for others
-#define BATCH_MAX_SIZE 65536             // bytes of values
+#define BATCH_MAX_SIZE 65536 // bytes of values
 
 // What a message says once for all its rows: when it changes, what waits goes first.
 struct batch_head {
 	uint32_t speed_mbps;
 	bool up;
 	uint64_t epoch;
+	struct columns *columns; // names of the values; a batch with rows shares them
 };
 
 // Starts as zeroes.
@@ -33,8 +35,9 @@ bool batch_excludes(const struct batch *, const struct batch_head *head, size_t 
 int batch_add(struct batch *, const struct batch_head *head, const uint64_t *row, size_t width,
               int64_t now_ns);
 
-// Is it time to send, when the next row comes 'interval_ns' after 'now_ns'?
-bool batch_is_due(const struct batch *, int64_t now_ns, int64_t interval_ns);
+// Is it time to send, when the next row comes 'interval_ns' after 'now_ns', and none may wait for others longer
+// than 'patience_ns'?
+bool batch_is_due(const struct batch *, int64_t now_ns, int64_t interval_ns, int64_t patience_ns);
 
 // Forgets the rows and keeps the memory.
 void batch_clear(struct batch *);

@@ -2,12 +2,16 @@
 // SPDX-License-Identifier: MIT
 #include "cores.h"
 
+#include "message.h"
+
 #include <rte_lcore.h>
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #pragma weak rte_eal_lcore_role
 #pragma weak rte_lcore_cpuset
@@ -66,4 +70,72 @@ int cores_thread_create(const char *name, void *(*run)(void *), void *context, p
 	if (rc == 0)
 		pthread_setname_np(*ret, name);
 	return -rc;
+}
+
+// ---- what EAL's lcores do
+
+struct lcore_list {
+	struct lcore lcores[RTE_MAX_LCORE];
+	struct lcore_cycles cycles[RTE_MAX_LCORE]; // at the look before
+};
+
+static _Atomic lcore_usage_fn host_usage;
+
+void cores_set_usage(lcore_usage_fn usage) {
+	atomic_store(&host_usage, usage);
+}
+
+int lcore_list_new(struct lcore_list **ret) {
+	struct lcore_list *list = calloc(1, sizeof(*list));
+
+	if (list == NULL)
+		return -ENOMEM;
+	*ret = list;
+	return 0;
+}
+
+void lcore_list_free(struct lcore_list *list) {
+	free(list);
+}
+
+static enum lcore_roles role_of(unsigned int lcore, enum rte_lcore_role_t role) {
+	if (role == ROLE_SERVICE)
+		return LCORE_ROLE_SERVICE;
+	if (role == ROLE_NON_EAL)
+		return LCORE_ROLE_NON_EAL;
+	return rte_get_main_lcore != NULL && lcore == rte_get_main_lcore() ? LCORE_ROLE_MAIN
+	                                                                   : LCORE_ROLE_WORKER;
+}
+
+// Counters that went back were reset: nothing can be told until the next look.
+static void take_busy(unsigned int lcore, struct lcore_cycles *before, struct lcore *ret) {
+	lcore_usage_fn usage = atomic_load(&host_usage);
+	struct lcore_cycles now = {0};
+
+	if (usage == NULL || usage(lcore, &now) != 0)
+		return;
+	if (before->total > 0 && now.total > before->total && now.busy >= before->busy &&
+	    now.busy - before->busy <= now.total - before->total)
+		SET(ret, lcore, busy,
+		    (double)(now.busy - before->busy) / (double)(now.total - before->total));
+	*before = now;
+}
+
+struct lcore *lcore_list_look(struct lcore_list *list, size_t *ret_n) {
+	size_t n = 0;
+
+	for (unsigned int id = 0; rte_eal_lcore_role != NULL && id < RTE_MAX_LCORE; id++) {
+		enum rte_lcore_role_t role = rte_eal_lcore_role(id);
+		struct lcore *lcore = &list->lcores[n];
+
+		if (role == ROLE_OFF)
+			continue;
+		lcore_init(lcore);
+		lcore->lcore = id;
+		lcore->role = (int)role_of(id, role);
+		take_busy(id, &list->cycles[id], lcore);
+		n++;
+	}
+	*ret_n = n;
+	return list->lcores;
 }

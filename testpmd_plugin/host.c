@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include "host.h"
 
+#include "cores.h"
 #include "gate.h"
 #include "got.h"
 
@@ -253,6 +254,15 @@ static void our_exit(int status, const char *format, ...) {
 	__builtin_unreachable();
 }
 
+// From 23.03 on an application can tell how busy its lcores are. Nobody can ask DPDK for the function that it gave, so
+// it is noted on the way.
+static void (*real_register_usage)(lcore_usage_fn usage);
+
+static void our_register_usage(lcore_usage_fn usage) {
+	cores_set_usage(usage);
+	real_register_usage(usage);
+}
+
 // ---- putting them in place
 
 struct hook {
@@ -284,6 +294,7 @@ static const struct hook port_hooks[] = {
         HOOK(rte_eal_hotplug_remove, hotplug_remove),
         HOOK(rte_eal_cleanup, cleanup),
         HOOK(rte_exit, exit),
+        HOOK(rte_lcore_register_usage_cb, register_usage),
 };
 
 #define N_HOOKS(HOOKS) (sizeof(HOOKS) / sizeof((HOOKS)[0]))

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "prompt.h"
 #include "sampler.h"
+#include "telemetry.h"
 #include "text.h"
 
 #include <errno.h>
@@ -111,16 +112,11 @@ static int changed(int rc) {
 	return rc;
 }
 
-int plugin_set_interval(const char *text, struct status *status) {
+int plugin_set(int (*set)(struct settings *, const char *, struct status *), const char *text,
+               struct status *status) {
 	if (!lock_plugin())
 		return in_use(status);
-	return changed(settings_set_interval(&plugin.settings, text, status));
-}
-
-int plugin_set_server(const char *endpoint, struct status *status) {
-	if (!lock_plugin())
-		return in_use(status);
-	return changed(settings_set_server(&plugin.settings, endpoint, status));
+	return changed(set(&plugin.settings, text, status));
 }
 
 int plugin_set_link(const char *port, const char *link, struct status *status) {
@@ -203,6 +199,7 @@ static void __attribute__((constructor)) load(void) {
 	cores_remember();
 	if (settings_init(&plugin.settings, &status) < 0)
 		log_error("%s", status.message);
+	telemetry_register();
 	if ((rc = host_attach(prompt_commands(), &events)) < 0)
 		log_error("not all of the host could be reached: %s", strerror(-rc));
 }

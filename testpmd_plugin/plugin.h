@@ -14,9 +14,9 @@ int plugin_start(const char *endpoint, struct status *status);
 // -EBUSY when nothing is published; -ETIMEDOUT when the sampler hangs in a driver, and is left there.
 int plugin_stop(struct status *status);
 
-// Settings hold at once and for later starts.
-int plugin_set_interval(const char *text, struct status *status);
-int plugin_set_server(const char *endpoint, struct status *status);
+// Settings hold at once and for later starts. 'set' is one of settings.h; the link "-" is none.
+int plugin_set(int (*set)(struct settings *, const char *, struct status *), const char *text,
+               struct status *status);
 int plugin_set_link(const char *port, const char *link, struct status *status);
 
 void plugin_settings(struct settings *ret);

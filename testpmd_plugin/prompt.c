@@ -4,10 +4,9 @@
 // SPDX-License-Identifier: MIT
 #include "prompt.h"
 
-#include "clock.h"
 #include "forecast.h"
-#include "host.h"
 #include "plugin.h"
+#include "show.h"
 #include "text.h"
 
 #include <cmdline_parse.h>
@@ -15,7 +14,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,12 +54,27 @@ static int run_stop(char *const words[], FILE *out, struct status *status) {
 
 static int run_set_interval(char *const words[], FILE *out, struct status *status) {
 	(void)out;
-	return plugin_set_interval(words[2], status);
+	return plugin_set(settings_set_interval, words[2], status);
+}
+
+static int run_set_batch(char *const words[], FILE *out, struct status *status) {
+	(void)out;
+	return plugin_set(settings_set_batch, words[2], status);
+}
+
+static int run_set_xstats(char *const words[], FILE *out, struct status *status) {
+	(void)out;
+	return plugin_set(settings_set_xstats, words[2], status);
+}
+
+static int run_set_replay(char *const words[], FILE *out, struct status *status) {
+	(void)out;
+	return plugin_set(settings_set_replay, words[2], status);
 }
 
 static int run_set_server(char *const words[], FILE *out, struct status *status) {
 	(void)out;
-	return plugin_set_server(words[2], status);
+	return plugin_set(settings_set_server, words[2], status);
 }
 
 static int run_set_link(char *const words[], FILE *out, struct status *status) {
@@ -69,138 +82,19 @@ static int run_set_link(char *const words[], FILE *out, struct status *status) {
 	return plugin_set_link(words[2], words[3], status);
 }
 
-static void show_server(const struct session_view *view, const char *server, FILE *out) {
-	int64_t age_ms = (clock_mono_ns() - view->publisher.server_seen_ns) / NS_PER_MS;
-	char age[DURATION_TEXT_SIZE];
-
-	fprintf(out, "server      %s ", server);
-	if (view->publisher.server_seen_ns == 0) {
-		fprintf(out, "has not answered\n");
-		return;
-	}
-	text_from_seconds((double)age_ms / 1e3, age);
-	if (view->publisher.server_error[0] != '\0')
-		fprintf(out, "refused %s ago: %s\n", age, view->publisher.server_error);
-	else
-		fprintf(out, "answered %s ago\n", age);
-}
-
-static void show_slow_ports(const struct session_view *view, FILE *out) {
-	char took[DURATION_TEXT_SIZE];
-
-	if (view->reading_port >= 0 && view->reading_ns > NS_PER_SECOND)
-		fprintf(out, "hangs       in the driver of port %d for %s\n", view->reading_port,
-		        text_from_seconds((double)view->reading_ns / 1e9, took));
-	for (size_t i = 0; i < view->n_ports; i++) {
-		const struct session_port *port = &view->ports[i];
-
-		if (port->slow)
-			fprintf(out, "slow        port %u (%s): a read takes %s, so it is read less often\n",
-			        port->port, port->name, text_from_seconds((double)port->call_ns / 1e9, took));
-		if (port->failures > 0)
-			fprintf(out, "failures    port %u (%s): its driver refused %" PRIu64 " reads\n",
-			        port->port, port->name, port->failures);
-	}
-}
-
-static void show_session(const struct session_view *view, const struct settings *settings, FILE *out) {
-	char interval[DURATION_TEXT_SIZE];
-
-	fprintf(out, "publishing  to %s%s, instance %" PRIu64 ", %" PRId64 " subscriptions\n",
-	        settings->bind ? "@" : "", settings->samples, view->instance, view->publisher.subscriptions);
-	fprintf(out, "interval    %s\n", text_from_seconds((double)view->interval_ns / 1e9, interval));
-	fprintf(out,
-	        "ticks       %" PRIu64 ", %" PRIu64 " missed, %" PRIu64
-	        " reads left to the host's own calls\n",
-	        view->ticks, view->missed, view->busy);
-	fprintf(out, "rows        %" PRIu64 " in %" PRIu64 " messages, %" PRIu64 " dropped\n", view->rows,
-	        view->publisher.messages, view->dropped);
-	show_server(view, settings->server, out);
-	show_slow_ports(view, out);
-}
-
 static int run_show_status(char *const words[], FILE *out, struct status *status) {
-	char host[LIMIT_ID_SIZE + 1];
-	struct session_view view;
-	struct settings settings;
-	int rc;
-
 	(void)words;
-	if ((rc = plugin_host(host, status)) < 0)
-		return rc;
-	plugin_settings(&settings);
-	fprintf(out, "linkcast    " LINKCAST_VERSION "\nhost        %s\nentry       %s\n", host,
-	        host_entry_text(host_entry()));
-	if (plugin_look(&view) < 0) {
-		fprintf(out, "publishing  no\n");
-		return 0;
-	}
-	show_session(&view, &settings, out);
-	session_view_fini(&view);
-	return 0;
-}
-
-// Change per second over the last two rows; 0 where there is only one.
-static double rate(const struct session_port *port, enum port_counter counter) {
-	if (port->previous_ts_ns == 0 || port->ts_ns <= port->previous_ts_ns)
-		return 0;
-	return (double)(port->counters[counter] - port->previous[counter]) * 1e9 /
-	       (double)(port->ts_ns - port->previous_ts_ns);
-}
-
-static const char *state_text(const struct session_port *port, char text[static 24]) {
-	if (!port->present)
-		return "gone";
-	if (!port->up)
-		return "down";
-	if (port->speed_mbps == 0 || port->speed_mbps == UINT32_MAX)
-		return "up";
-	snprintf(text, 24, "up %" PRIu32 "M", port->speed_mbps);
-	return text;
-}
-
-static void show_port(const struct session_port *port, FILE *out) {
-	char state[24];
-
-	fprintf(out,
-	        "%4u %-20s %-16s %-9s %5" PRIu64 " %8" PRIu64 " %11.0f %11.0f %8.3f %8.3f %8" PRIu64
-	        " %8" PRIu64 "\n",
-	        port->port, port->name, port->link[0] != '\0' ? port->link : "-", state_text(port, state),
-	        port->epoch, port->seq, rate(port, COUNTER_rx_packets), rate(port, COUNTER_tx_packets),
-	        rate(port, COUNTER_rx_bytes) * 8e-9, rate(port, COUNTER_tx_bytes) * 8e-9,
-	        port->counters[COUNTER_rx_missed] + port->counters[COUNTER_rx_nombuf],
-	        port->counters[COUNTER_rx_errors] + port->counters[COUNTER_tx_errors]);
+	return show_status(out, status);
 }
 
 static int run_show_ports(char *const words[], FILE *out, struct status *status) {
-	struct session_view view;
-
 	(void)words;
-	if (plugin_look(&view) < 0)
-		return status_set(status, STATUS_FAILED_PRECONDITION, "not publishing");
-	fprintf(out, "%4s %-20s %-16s %-9s %5s %8s %11s %11s %8s %8s %8s %8s\n", "port", "name", "link",
-	        "state", "epoch", "rows", "rx/s", "tx/s", "rx Gbps", "tx Gbps", "missed", "errors");
-	for (size_t i = 0; i < view.n_ports; i++)
-		show_port(&view.ports[i], out);
-	session_view_fini(&view);
-	return 0;
+	return show_ports(out, status);
 }
 
 static int run_show_config(char *const words[], FILE *out, struct status *status) {
-	char interval[DURATION_TEXT_SIZE], host[LIMIT_ID_SIZE + 1];
-	struct settings settings;
-	int rc;
-
 	(void)words;
-	if ((rc = plugin_host(host, status)) < 0)
-		return rc;
-	plugin_settings(&settings);
-	fprintf(out, "host      %s\nsamples   %s%s\nserver    %s\ninterval  %s\n", host,
-	        settings.bind ? "@" : "", settings.samples, settings.server,
-	        text_from_seconds((double)settings.interval_ns / 1e9, interval));
-	for (size_t i = 0; i < settings.n_links; i++)
-		fprintf(out, "link      %s %s\n", settings.links[i].port_name, settings.links[i].link);
-	return 0;
+	return show_config(out, status);
 }
 
 static int run_forecast(char *const words[], FILE *out, struct status *status) {
@@ -234,7 +128,12 @@ static const struct command commands[] = {
         {"show ports", "the ports, with rates between the last two rows", run_show_ports},
         {"show config", "the settings", run_show_config},
         {"set interval TIME", "time between rows: 100us to 60s; a plain number is ms", run_set_interval},
-        {"set link PORT LINK_ID", "the link that a port measures", run_set_link},
+        {"set batch TIME", "how long rows wait for each other: 0 to 1s; a plain number is ms", run_set_batch},
+        {"set xstats on", "the drivers' own statistics and librte_metrics in each row", run_set_xstats},
+        {"set xstats off", "the eight basic counters only", run_set_xstats},
+        {"set replay SIZE", "memory for rows that may be asked for again: 64MiB; 0 keeps none",
+         run_set_replay},
+        {"set link PORT LINK_ID", "the link that a port measures; - for none", run_set_link},
         {"set server ENDPOINT", "where analyticsd answers", run_set_server},
         {"forecast PORT SECONDS", "what the port's link will carry in the time to come", run_forecast},
         {"help", "these commands", run_help},

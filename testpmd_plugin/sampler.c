@@ -36,6 +36,9 @@ struct sampler {
 	uint32_t changes; // of the gate, when ports were last looked up
 	int64_t looked_ns;
 	bool looked;
+	struct columns *basic; // what ports have without more
+	bool xstats;
+	int64_t link_interval_ns;
 
 	_Atomic int reading; // port, -1 for none
 	_Atomic int64_t reading_since_ns;
@@ -50,20 +53,43 @@ int sampler_new(struct sampler **ret) {
 	sampler = calloc(1, sizeof(*sampler));
 	if (sampler == NULL)
 		return -ENOMEM;
+	if (columns_new(&sampler->basic) < 0) {
+		free(sampler);
+		return -ENOMEM;
+	}
 	atomic_init(&sampler->reading, -1);
 	*ret = sampler;
 	return 0;
+}
+
+static void port_fini(struct sampler_port *port) {
+	batch_fini(&port->batch);
+	columns_free(port->head.columns);
+	xstats_fini(&port->xstats);
+	metrics_fini(&port->metrics);
+	free(port->extras);
+	memset(port, 0, sizeof(*port));
 }
 
 void sampler_free(struct sampler *sampler) {
 	if (sampler == NULL)
 		return;
 	for (size_t i = 0; i < sampler->n_ports; i++) {
-		batch_fini(&sampler->ports[i]->batch);
+		port_fini(sampler->ports[i]);
 		free(sampler->ports[i]);
 	}
 	free(sampler->ports);
+	columns_free(sampler->basic);
 	free(sampler);
+}
+
+void sampler_configure(struct sampler *sampler, bool xstats, int64_t link_interval_ns) {
+	sampler->link_interval_ns = link_interval_ns;
+	if (sampler->xstats == xstats)
+		return;
+	sampler->xstats = xstats;
+	for (size_t i = 0; i < sampler->n_ports; i++)
+		sampler->ports[i]->stale = true;
 }
 
 struct sampler_port *const *sampler_ports(const struct sampler *sampler, size_t *ret_n) {
@@ -111,10 +137,8 @@ static struct sampler_port *recycle_port(const struct sampler *sampler) {
 		    (oldest == NULL || port->ts_ns < oldest->ts_ns))
 			oldest = port;
 	}
-	if (oldest != NULL) {
-		batch_fini(&oldest->batch);
-		memset(oldest, 0, sizeof(*oldest));
-	}
+	if (oldest != NULL)
+		port_fini(oldest);
 	return oldest;
 }
 
@@ -152,6 +176,7 @@ static void note_port(struct sampler *sampler, uint16_t id) {
 		if (port == NULL)
 			return; // looked for again in a second
 		memcpy(port->name, name, sizeof(name));
+		port->head.columns = columns_share(sampler->basic);
 		port->port = id;
 		port->resets = state.resets;
 	} else if (port->port != id) {
@@ -160,6 +185,9 @@ static void note_port(struct sampler *sampler, uint16_t id) {
 		port->resets = state.resets;
 	}
 	port->present = true;
+	port->stale |= sampler->changes != gate_changes() ||
+	               (sampler->xstats &&
+	                (xstats_have_changed(&port->xstats, id) || metrics_have_changed(&port->metrics)));
 }
 
 static void look_for_ports(struct sampler *sampler, int64_t now_ns) {
@@ -176,6 +204,96 @@ static void look_for_ports(struct sampler *sampler, int64_t now_ns) {
 static bool must_look(const struct sampler *sampler, int64_t now_ns) {
 	return !sampler->looked || sampler->changes != gate_changes() ||
 	       now_ns - sampler->looked_ns >= LOOK_AGAIN_NS;
+}
+
+// ---- which values a row has
+
+static bool are_same(const struct columns *a, const struct columns *b) {
+	size_t n_a, n_b;
+	const char *const *names_a = columns_names(a, &n_a);
+	const char *const *names_b = columns_names(b, &n_b);
+
+	for (size_t i = 0; n_a == n_b && i < n_a; i++) {
+		if (strcmp(names_a[i], names_b[i]) != 0)
+			return false;
+	}
+	return n_a == n_b;
+}
+
+// Rows go on under the same columns when the names are the same.
+static int take_columns(struct sampler_port *port, struct columns *columns) {
+	size_t n;
+	uint64_t *extras;
+
+	(void)columns_names(columns, &n);
+	n -= N_PORT_COUNTERS;
+	extras = reallocarray(port->extras, n > 0 ? n : 1, sizeof(*extras));
+	if (extras == NULL)
+		return -ENOMEM;
+	port->extras = extras;
+	port->n_extras = n;
+	if (are_same(port->head.columns, columns))
+		return 0;
+	columns_free(port->head.columns);
+	port->head.columns = columns_share(columns);
+	return 0;
+}
+
+static void take_basic_only(struct sampler *sampler, struct sampler_port *port) {
+	xstats_fini(&port->xstats);
+	metrics_fini(&port->metrics);
+	port->n_extras = 0;
+	if (port->head.columns == sampler->basic)
+		return;
+	columns_free(port->head.columns);
+	port->head.columns = columns_share(sampler->basic);
+}
+
+static bool is_without(int rc) {
+	return rc == -ENOTSUP || rc == -ENOSPC; // what there is, or what fits, has to do
+}
+
+static int load_extras(struct sampler_port *port) {
+	CLEANUP(columns_freep) struct columns *columns = NULL;
+	int rc;
+
+	if ((rc = columns_new(&columns)) < 0)
+		return rc;
+	rc = xstats_load(&port->xstats, port->port, columns);
+	if (rc < 0 && !is_without(rc))
+		return rc;
+	rc = metrics_load(&port->metrics, columns);
+	if (rc < 0 && !is_without(rc))
+		return rc;
+	return take_columns(port, columns);
+}
+
+// What can't be had now is asked for again at the next look for ports.
+static void load_columns(struct sampler *sampler, struct sampler_port *port) {
+	port->stale = false;
+	if (!sampler->xstats || load_extras(port) < 0)
+		take_basic_only(sampler, port);
+}
+
+static int read_extras(struct sampler_port *port, int64_t now_ns) {
+	int rc;
+
+	if (port->n_extras == 0)
+		return 0;
+	if ((rc = xstats_read(&port->xstats, port->port, port->extras)) < 0)
+		return rc;
+	metrics_read(&port->metrics, port->port, now_ns, port->extras + port->xstats.n);
+	return 0;
+}
+
+// A driver that has other statistics now is asked for their names at once, and for the basic ones only when it can't
+// make up its mind.
+static void take_extras(struct sampler *sampler, struct sampler_port *port, int64_t now_ns) {
+	if (read_extras(port, now_ns) == 0)
+		return;
+	load_columns(sampler, port);
+	if (read_extras(port, now_ns) < 0)
+		take_basic_only(sampler, port);
 }
 
 // ---- reading one
@@ -199,11 +317,11 @@ static int read_counters(struct sampler_port *port, uint64_t counters[static N_P
 }
 
 // One message tells the link once for all its rows, so the driver is asked once a message.
-static void read_link(struct sampler_port *port, int64_t now_ns) {
+static void read_link(struct sampler_port *port, int64_t now_ns, int64_t link_interval_ns) {
 	struct rte_eth_link link = {0};
 
 	if (rte_eth_link_get_nowait == NULL ||
-	    (port->link_read_ns != 0 && now_ns - port->link_read_ns < BATCH_MAX_NS))
+	    (port->link_read_ns != 0 && now_ns - port->link_read_ns < link_interval_ns))
 		return;
 	port->link_read_ns = now_ns;
 	if (rte_eth_link_get_nowait(port->port, &link) != 0)
@@ -254,9 +372,13 @@ static int call_driver(struct sampler *sampler, struct sampler_port *port, int64
 
 	atomic_store(&sampler->reading_since_ns, since_ns);
 	atomic_store(&sampler->reading, port->port);
+	if (port->stale)
+		load_columns(sampler, port);
 	rc = read_counters(port, counters);
 	*ret_ts_ns = clock_real_ns();
-	read_link(port, now_ns);
+	if (rc == 0)
+		take_extras(sampler, port, now_ns);
+	read_link(port, now_ns, sampler->link_interval_ns);
 	atomic_store(&sampler->reading, -1);
 	port->call_ns = clock_mono_ns() - since_ns;
 	return rc;

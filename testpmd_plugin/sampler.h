@@ -6,7 +6,9 @@
 #include "batch.h"
 #include "cleanup.h"
 #include "message.h"
+#include "metrics.h"
 #include "settings.h"
+#include "xstats.h"
 
 // A port as it was last read. Ports that are gone stay, so that their last_seq can still be told.
 struct sampler_port {
@@ -17,6 +19,8 @@ struct sampler_port {
 	int64_t ts_ns; // CLOCK_REALTIME of the last row
 	struct batch_head head;
 	uint64_t counters[N_PORT_COUNTERS];
+	uint64_t *extras; // behind the basic counters, as head.columns names them
+	size_t n_extras;
 
 	int64_t previous_ts_ns; // of the row before; 0 when there is none in this epoch
 	uint64_t previous[N_PORT_COUNTERS];
@@ -28,6 +32,9 @@ struct sampler_port {
 	struct batch batch; // rows on their way; of the publishing side
 
 	uint32_t resets; // of the gate, when last read
+	bool stale;      // the columns have to be read anew
+	struct xstats xstats;
+	struct metrics metrics;
 	int64_t link_read_ns;
 	int64_t not_before_ns;
 	unsigned int n_slow;
@@ -42,6 +49,10 @@ typedef void (*sampler_row_fn)(void *context, struct sampler_port *port);
 int sampler_new(struct sampler **ret);
 void sampler_free(struct sampler *);
 DEFINE_CLEANUP(struct sampler *, sampler_free)
+
+// Are rows to hold the drivers' own statistics and librte_metrics, from the next reading on? How often the driver
+// is asked for the link is up to 'link_interval_ns'.
+void sampler_configure(struct sampler *, bool xstats, int64_t link_interval_ns);
 
 // Reads each started port once, at the monotonic time 'now_ns'. Waits for the host's calls a part of the
 // interval; returns the number of ports that were left out because the host was busy with ports.

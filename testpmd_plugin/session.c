@@ -1,4 +1,4 @@
-// The thread of the plugin. It owns sampler and publisher; other threads leave it settings and a flag, and
+// The thread of the plugin. It owns sampler, outbox and publisher; other threads leave it settings and a flag, and
 // take the view that it leaves for them, under one mutex that is never held during a call into a driver or
 // ZeroMQ. Ticks come from a periodic timer with absolute deadlines: those that pass while the thread is late
 // are counted by the kernel and skipped.
@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "cores.h"
+#include "outbox.h"
 #include "publisher.h"
 #include "sampler.h"
 
@@ -22,10 +23,15 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define HELLO_INTERVAL_NS (5 * NS_PER_SECOND)
-#define HELLO_LEAST_NS    (100 * NS_PER_MS) // between hellos to new subscribers
-#define FIRST_TICK_NS     NS_PER_SECOND     // unless somebody subscribes earlier
-#define VIEW_INTERVAL_NS  (50 * NS_PER_MS)
+#define HELLO_INTERVAL_NS  (5 * NS_PER_SECOND)
+#define HELLO_LEAST_NS     (100 * NS_PER_MS) // between hellos to new subscribers
+#define FIRST_TICK_NS      NS_PER_SECOND     // unless somebody subscribes earlier
+#define VIEW_INTERVAL_NS   (50 * NS_PER_MS)
+#define LCORES_INTERVAL_NS NS_PER_SECOND
+#define LATE_DUTY          10                // a tick is late by a tenth of the interval,
+#define LATE_LEAST_NS      (NS_PER_MS / 10)  // but not by less than the scheduler takes anyway
+#define FAREWELL_NS        (300 * NS_PER_MS) // for a server that asks for rows at the end,
+#define SILENCE_NS         (60 * NS_PER_MS)  // unless it is silent for so long
 
 struct session {
 	pthread_t thread;
@@ -50,131 +56,39 @@ struct session {
 	uint64_t instance;
 	struct settings current;
 	struct publisher *publisher;
+	struct outbox *outbox;
 	int ticks; // timerfd
 	bool ticking;
+	int64_t tick_ns;         // when the next one is due
 	struct settings ordered; // on their way from 'settings' to 'current'
 	bool subscribed;         // somebody did
 	int64_t hello_ns;        // next one
 	int64_t last_hello_ns;
-	bool greeted; // the server has the last hello
-	uint64_t n_ticks, n_missed, n_busy, n_rows, n_dropped;
+	int64_t lcores_ns;         // next look at them
+	bool greeted;              // the server has the last hello
+	bool ticked, woken, heard; // what the last wait ended with
+	bool unread;               // more has come than was taken
+	uint64_t n_ticks, n_missed, n_late, n_busy;
+	int64_t latest_ns;
 };
 
-// ---- messages
-
-static void send_batch(struct session *session, struct sampler_port *port) {
-	const char *names[N_PORT_COUNTERS];
-	struct batch *batch = &port->batch;
-	struct sample sample;
-
-	if (batch->n_rows == 0)
-		return;
-	for (size_t i = 0; i < N_PORT_COUNTERS; i++)
-		names[i] = port_counters[i].name;
-	sample_init(&sample);
-	sample.v = 1;
-	sample.host = session->host;
-	sample.instance = session->instance;
-	sample.port = port->port;
-	sample.name = port->name;
-	sample.link = settings_link(&session->current, port->name);
-	sample.speed_mbps = batch->head.speed_mbps;
-	sample.up = batch->head.up;
-	sample.epoch = (int64_t)batch->head.epoch;
-	sample.names = names;
-	sample.n_names = N_PORT_COUNTERS;
-	sample.rows = batch->rows;
-	sample.n_rows = batch->n_rows;
-	if (publisher_send_sample(session->publisher, &sample) == 0)
-		session->n_rows += batch->n_rows;
-	else
-		session->n_dropped += batch->n_rows;
-	batch_clear(batch);
-}
-
-static void send_batches(struct session *session) {
-	struct sampler_port *const *ports;
-	size_t n;
-
-	ports = sampler_ports(session->sampler, &n);
-	for (size_t i = 0; i < n; i++)
-		send_batch(session, ports[i]);
-}
-
-// Batches that were full or old enough, and those of ports that will add nothing.
-static void send_due(struct session *session, int64_t now_ns) {
-	struct sampler_port *const *ports;
-	size_t n;
-
-	ports = sampler_ports(session->sampler, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (!ports[i]->present ||
-		    batch_is_due(&ports[i]->batch, now_ns, session->current.interval_ns))
-			send_batch(session, ports[i]);
-	}
-}
-
-static void take_row(void *context, struct sampler_port *port) {
-	struct session *session = context;
-	uint64_t row[2 + N_PORT_COUNTERS] = {port->seq, (uint64_t)port->ts_ns};
-	size_t width = sizeof(row) / sizeof(row[0]);
-
-	memcpy(row + 2, port->counters, sizeof(port->counters));
-	if (batch_excludes(&port->batch, &port->head, width))
-		send_batch(session, port);
-	if (batch_add(&port->batch, &port->head, row, width, clock_mono_ns()) < 0)
-		session->n_dropped++;
-}
-
-// Returns 0 or -ENOMEM; the caller frees ret->ports.
-static int make_hello(const struct session *session, struct hello *ret) {
-	struct sampler_port *const *ports;
-	size_t n;
-
-	ports = sampler_ports(session->sampler, &n);
-	hello_init(ret);
-	ret->v = 1;
-	ret->host = session->host;
-	ret->instance = session->instance;
-	ret->interval_ns = (uint64_t)session->current.interval_ns;
-	ret->dropped = session->n_dropped;
-	ret->ports = calloc(n > 0 ? n : 1, sizeof(*ret->ports));
-	if (ret->ports == NULL)
-		return -ENOMEM;
-	ret->n_ports = n;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t last_seq = ports[i]->seq - ports[i]->batch.n_rows;
-
-		hello_port_init(&ret->ports[i]);
-		ret->ports[i].port = ports[i]->port;
-		ret->ports[i].name = ports[i]->name;
-		ret->ports[i].link = settings_link(&session->current, ports[i]->name);
-		ret->ports[i].first_seq = last_seq + 1; // nothing is held for replay
-		ret->ports[i].last_seq = last_seq;
-	}
-	return 0;
-}
-
 static void say_hello(struct session *session, int64_t now_ns) {
-	struct hello hello;
-
 	session->last_hello_ns = now_ns;
 	session->hello_ns = now_ns + HELLO_INTERVAL_NS;
-	if (make_hello(session, &hello) < 0)
-		return;
-	(void)publisher_send_hello(session->publisher, &hello);
-	session->greeted = publisher_greet_server(session->publisher, &hello) == 0;
-	free(hello.ports);
+	session->greeted = outbox_say_hello(session->outbox) == 0;
 }
 
 // The server was not connected at the last hello.
 static void greet(struct session *session) {
-	struct hello hello;
+	if (publisher_has_server(session->publisher))
+		session->greeted = outbox_greet_server(session->outbox) == 0;
+}
 
-	if (!publisher_has_server(session->publisher) || make_hello(session, &hello) < 0)
+static void tell_lcores(struct session *session, int64_t now_ns) {
+	if (now_ns < session->lcores_ns)
 		return;
-	session->greeted = publisher_greet_server(session->publisher, &hello) == 0;
-	free(hello.ports);
+	outbox_send_lcores(session->outbox);
+	session->lcores_ns = now_ns + LCORES_INTERVAL_NS;
 }
 
 // ---- the view for other threads
@@ -199,6 +113,7 @@ static void view_port(const struct session *session, const struct sampler_port *
 	to->call_ns = from->call_ns;
 	to->slow = from->slow;
 	to->failures = from->failures;
+	to->n_values = N_PORT_COUNTERS + from->n_extras;
 }
 
 static void fill_view(struct session *session, struct session_view *view) {
@@ -209,9 +124,10 @@ static void fill_view(struct session *session, struct session_view *view) {
 	view->ticks = session->n_ticks;
 	view->missed = session->n_missed;
 	view->busy = session->n_busy;
-	view->rows = session->n_rows;
-	view->dropped = session->n_dropped;
+	view->late = session->n_late;
+	view->latest_ns = session->latest_ns;
 	publisher_state(session->publisher, &view->publisher);
+	outbox_state(session->outbox, &view->outbox);
 	ports = sampler_ports(session->sampler, &view->n_ports);
 	for (size_t i = 0; i < view->n_ports; i++)
 		view_port(session, ports[i], &view->ports[i]);
@@ -274,21 +190,42 @@ static void set_ticks(struct session *session, int64_t first_ns) {
 
 	(void)timerfd_settime(session->ticks, TFD_TIMER_ABSTIME, &timer, NULL);
 	session->ticking = true;
+	session->tick_ns = first_ns;
+}
+
+static void take_row(void *context, struct sampler_port *port) {
+	outbox_take_row(context, port);
 }
 
 static void tick(struct session *session, int64_t now_ns) {
 	session->n_ticks++;
-	session->n_busy +=
-	        sampler_read(session->sampler, now_ns, session->current.interval_ns, take_row, session);
-	send_due(session, clock_mono_ns());
+	session->n_busy += sampler_read(session->sampler, now_ns, session->current.interval_ns, take_row,
+	                                session->outbox);
+	outbox_send_due(session->outbox, clock_mono_ns());
+}
+
+// By the tick that is used, the last one that has passed.
+static void judge_lateness(struct session *session, int64_t now_ns) {
+	int64_t limit_ns = session->current.interval_ns / LATE_DUTY;
+	int64_t late_ns = now_ns - session->tick_ns;
+
+	if (late_ns <= (limit_ns > LATE_LEAST_NS ? limit_ns : LATE_LEAST_NS))
+		return;
+	session->n_late++;
+	if (late_ns > session->latest_ns)
+		session->latest_ns = late_ns;
 }
 
 static void tick_if_due(struct session *session, int64_t now_ns) {
+	int64_t interval_ns = session->current.interval_ns;
 	uint64_t expired;
 
-	if (read(session->ticks, &expired, sizeof(expired)) != sizeof(expired))
+	if (!session->ticked || read(session->ticks, &expired, sizeof(expired)) != sizeof(expired))
 		return;
 	session->n_missed += expired - 1;
+	session->tick_ns += (int64_t)(expired - 1) * interval_ns;
+	judge_lateness(session, now_ns);
+	session->tick_ns += interval_ns;
 	tick(session, now_ns);
 }
 
@@ -296,8 +233,10 @@ static void apply(struct session *session, const struct settings *settings, int6
 	bool other_server = strcmp(session->current.server, settings->server) != 0;
 	bool other_interval = session->current.interval_ns != settings->interval_ns;
 
-	send_batches(session); // under the link that they were taken with
+	outbox_send_all(session->outbox); // under the link that they were taken with
 	session->current = *settings;
+	outbox_configure(session->outbox);
+	sampler_configure(session->sampler, settings->xstats, settings->batch_ns);
 	if (other_server)
 		(void)publisher_set_server(session->publisher, settings->server, NULL);
 	if (other_interval && session->ticking)
@@ -310,7 +249,7 @@ static bool take_orders(struct session *session, int64_t now_ns) {
 	bool configured, stopping;
 	uint64_t woken;
 
-	if (read(session->wake, &woken, sizeof(woken)) != sizeof(woken))
+	if (!session->woken || read(session->wake, &woken, sizeof(woken)) != sizeof(woken))
 		return true;
 	pthread_mutex_lock(&session->lock);
 	stopping = session->stopping;
@@ -328,18 +267,32 @@ static bool take_orders(struct session *session, int64_t now_ns) {
 static bool wait_for_more(struct session *session, int64_t now_ns, int64_t until_ns) {
 	struct pollfd fds[2 + PUBLISHER_N_FDS] = {{.fd = session->ticks, .events = POLLIN},
 	                                          {.fd = session->wake, .events = POLLIN}};
-	int64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+	int64_t left_ns = until_ns > now_ns && !session->unread ? until_ns - now_ns : 0;
 	struct timespec left = {left_ns / NS_PER_SECOND, left_ns % NS_PER_SECOND};
 
 	publisher_fds(session->publisher, fds + 2);
-	return ppoll(fds, sizeof(fds) / sizeof(fds[0]), &left, NULL) > 0;
+	if (ppoll(fds, sizeof(fds) / sizeof(fds[0]), &left, NULL) <= 0)
+		memset(fds, 0, sizeof(fds));
+	session->ticked = fds[0].revents != 0;
+	session->woken = fds[1].revents != 0;
+	session->heard = false;
+	for (size_t i = 0; i < PUBLISHER_N_FDS; i++)
+		session->heard |= fds[2 + i].revents != 0;
+	return session->ticked || session->woken || session->heard;
+}
+
+static void take_replay(void *context, const struct replay_request *request) {
+	outbox_replay(context, request);
 }
 
 // A new subscriber gets its hello at once, or a little later when many come.
 static void take_arrivals(struct session *session) {
 	int64_t soon_ns = session->last_hello_ns + HELLO_LEAST_NS;
+	struct publisher_news news =
+	        publisher_read(session->publisher, session->heard, take_replay, session->outbox);
 
-	if (!publisher_read(session->publisher))
+	session->unread = news.more;
+	if (!news.subscribed)
 		return;
 	session->subscribed = true;
 	if (soon_ns < session->hello_ns)
@@ -353,7 +306,7 @@ static void begin_ticks(struct session *session, int64_t now_ns, int64_t begun_n
 }
 
 static int64_t next_deadline(const struct session *session, int64_t begun_ns, bool unseen) {
-	int64_t until_ns = session->hello_ns;
+	int64_t until_ns = session->hello_ns < session->lcores_ns ? session->hello_ns : session->lcores_ns;
 
 	if (!session->ticking && begun_ns + FIRST_TICK_NS < until_ns)
 		until_ns = begun_ns + FIRST_TICK_NS;
@@ -366,13 +319,14 @@ static void publish(struct session *session) {
 	int64_t begun_ns = clock_mono_ns(), now_ns = begun_ns;
 	bool unseen = true; // by the view
 
-	session->hello_ns = begun_ns;
+	session->hello_ns = session->lcores_ns = begun_ns;
 	while (take_orders(session, now_ns)) {
 		tick_if_due(session, now_ns);
 		if (now_ns >= session->hello_ns)
 			say_hello(session, now_ns);
 		else if (!session->greeted)
 			greet(session);
+		tell_lcores(session, now_ns);
 		take_arrivals(session);
 		begin_ticks(session, now_ns, begun_ns);
 		if (now_ns - session->viewed_ns >= VIEW_INTERVAL_NS) {
@@ -384,18 +338,43 @@ static void publish(struct session *session) {
 	}
 }
 
+// The server learns the last rows from the last hello, and may ask for those that did not arrive.
+static void serve_farewell(struct session *session) {
+	int64_t begun_ns = clock_mono_ns(), heard_ns = begun_ns, now_ns = begun_ns;
+	struct pollfd fds[PUBLISHER_N_FDS];
+
+	publisher_fds(session->publisher, fds);
+	while (session->greeted && now_ns - begun_ns < FAREWELL_NS && now_ns - heard_ns < SILENCE_NS) {
+		struct timespec left = {0, session->unread ? 0 : heard_ns + SILENCE_NS - now_ns};
+
+		session->heard = session->unread || ppoll(fds, PUBLISHER_N_FDS, &left, NULL) > 0;
+		take_arrivals(session);
+		now_ns = clock_mono_ns();
+		heard_ns = session->heard ? now_ns : heard_ns;
+	}
+}
+
 static void finish(struct session *session) {
 	tick(session, clock_mono_ns());
-	send_batches(session);
+	outbox_send_all(session->outbox);
 	say_hello(session, clock_mono_ns());
-	(void)publisher_read(session->publisher);
+	take_arrivals(session);
+	serve_farewell(session);
 }
 
 static int open_all(struct session *session, struct status *status) {
+	int rc;
+
 	session->ticks = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (session->ticks < 0)
 		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "timer: %s", strerror(errno));
-	return publisher_open(&session->current, &session->publisher, status);
+	if ((rc = publisher_open(&session->current, &session->publisher, status)) < 0)
+		return rc;
+	sampler_configure(session->sampler, session->current.xstats, session->current.batch_ns);
+	if (outbox_new(session->host, session->instance, &session->current, session->sampler,
+	               session->publisher, &session->outbox) < 0)
+		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	return 0;
 }
 
 static void tell_opened(struct session *session, int rc, const struct status *status) {
@@ -426,6 +405,7 @@ static void *run(void *context) {
 		publish(session);
 		finish(session);
 	}
+	outbox_free(session->outbox);
 	publisher_close(session->publisher);
 	tell_done(session);
 	return NULL;

@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "message.h"
+#include "outbox.h"
 #include "publisher.h"
 #include "settings.h"
 
@@ -31,6 +32,7 @@ struct session_port {
 	int64_t call_ns;
 	bool slow;
 	uint64_t failures;
+	size_t n_values; // of a row
 };
 
 // The state as the thread last told it.
@@ -39,13 +41,14 @@ struct session_view {
 	int64_t interval_ns;
 	uint64_t ticks;
 	uint64_t missed;    // ticks that passed unused, because the thread was late
+	uint64_t late;      // ticks that were used, but later than a tenth of the interval
+	int64_t latest_ns;  // the worst of them
 	uint64_t busy;      // reads left out, because the host worked on ports
-	uint64_t rows;      // handed to the socket
-	uint64_t dropped;   // lost here
 	int64_t age_ns;     // of this view
 	int reading_port;   // the thread is in this port's driver, -1: in none
 	int64_t reading_ns; // for how long
 	struct publisher_state publisher;
+	struct outbox_state outbox;
 	size_t n_ports;
 	struct session_port *ports;
 };
@@ -53,12 +56,13 @@ struct session_view {
 // Starts publishing as 'host'. Returns 0, or a negative errno with 'status'.
 int session_start(const struct settings *, const char *host, struct session **ret, struct status *status);
 
-// Takes a last row of each port, sends what waits and a last hello, ends the thread and frees the session.
+// Takes a last row of each port, sends what waits and a last hello, serves a server that still asks for rows a
+// moment longer, ends the thread and frees the session.
 // Returns 0, or -ETIMEDOUT when the thread hangs in a driver: the session is still there, ends as soon as the
 // driver returns, and session_stop() may be called again.
 int session_stop(struct session *);
 
-// Interval, server and links from now on; endpoint of the samples stays.
+// The settings from now on; only the endpoint of the samples stays.
 void session_configure(struct session *, const struct settings *);
 
 // Returns 0 or -ENOMEM; free the view with session_view_fini().

@@ -15,7 +15,9 @@ int command_topology(struct ctl *, int argc, char **argv, struct status *status)
 int command_import(struct ctl *, int argc, char **argv, struct status *status);
 int command_export(struct ctl *, int argc, char **argv, struct status *status);
 int command_forecast(struct ctl *, int argc, char **argv, struct status *status);
+int command_services(struct ctl *, int argc, char **argv, struct status *status);
 int command_watch(struct ctl *, int argc, char **argv, struct status *status);
+int command_keygen(struct ctl *, int argc, char **argv, struct status *status);
 
 struct command {
 	const char *name; // NULL ends a table

@@ -255,7 +255,21 @@ struct forecasts {
 
 static void forecasts_fini(struct forecasts *forecasts) {
 	free(forecasts->body.link_capacities);
+	free(forecasts->body.reservations);
 	replies_fini(&forecasts->replies);
+}
+
+static int append_reservations(struct topology_forecast *all, const struct topology_forecast *page) {
+	int rc = array_grow((void **)&all->reservations, all->n_reservations, page->n_reservations,
+	                    sizeof(*page->reservations));
+
+	if (rc < 0)
+		return rc;
+	if (page->n_reservations > 0)
+		memcpy(all->reservations + all->n_reservations, page->reservations,
+		       page->n_reservations * sizeof(*page->reservations));
+	all->n_reservations += page->n_reservations;
+	return 0;
 }
 
 static int append_page(struct topology_forecast *all, const struct topology_forecast *page) {
@@ -268,7 +282,7 @@ static int append_page(struct topology_forecast *all, const struct topology_fore
 		memcpy(all->link_capacities + all->n_link_capacities, page->link_capacities,
 		       page->n_link_capacities * sizeof(*page->link_capacities));
 	all->n_link_capacities += page->n_link_capacities;
-	return 0;
+	return append_reservations(all, page);
 }
 
 static int fetch_forecasts(struct ctl *ctl, struct topology_forecast_query *query,

@@ -20,8 +20,10 @@ static const struct command commands[] = {
         {"import", command_import, "FILE.csv", "add history of links"},
         {"export", command_export, "--link ID|--port PORT", "history as CSV"},
         {"forecast", command_forecast, "link|topology ID", "capacity that will be needed"},
+        {"services", command_services, "[SERVICE]", "what was admitted, and on which links"},
         {"watch", command_watch, "[TOPIC...]", "what is published, in lines of JSON"},
         {"metrics", command_metrics, "", "the daemon's own metrics"},
+        {"keygen", command_keygen, "", "a key for tcp connections"},
         {0},
 };
 

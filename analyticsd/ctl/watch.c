@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "arguments.h"
 #include "commands.h"
+#include "keys.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -111,7 +112,8 @@ static int watch_init(struct watch *watch, const struct watch_arguments *argumen
 		               strlen(arguments->topics[i]));
 	if (arguments->n_topics == 0)
 		zmq_setsockopt(watch->socket, ZMQ_SUBSCRIBE, "", 0);
-	if ((rc = open_monitor(watch, status)) < 0)
+	if ((rc = open_monitor(watch, status)) < 0 ||
+	    (rc = keys_before_connect_environment(watch->socket, endpoint, status)) < 0)
 		return rc;
 	if (zmq_connect(watch->socket, endpoint) != 0)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "endpoint '%s': %s", endpoint,

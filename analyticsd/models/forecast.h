@@ -3,7 +3,8 @@
 // thread.
 //
 // Every kind of history has an answer (spec: none is "current use", one sample is a constant, ...): what was
-// wrong is told in 'fallback_reason', it is not an error. SPDX-License-Identifier: MIT
+// wrong is told in 'fallback_reason', it is not an error.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "message.h"

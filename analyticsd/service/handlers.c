@@ -1,4 +1,5 @@
-// One request in, one reply out: decoding, the table of operations, and the operations of the service itself.
+// One request in, one reply out: decoding, the table of operations, and the operations of the service
+// itself.
 // SPDX-License-Identifier: MIT
 #include "bindings.h"
 #include "clock.h"
@@ -28,6 +29,9 @@ static const handler_fn handlers[N_OPS] = {
         [OP_LIST_SOURCES] = handle_list_sources,
         [OP_METRICS] = handle_metrics,
         [OP_HELLO] = handle_hello,
+        [OP_RESERVE] = handle_reserve,
+        [OP_RELEASE] = handle_release,
+        [OP_LIST_SERVICES] = handle_list_services,
 };
 
 const char *call_text(struct call *call, const char *text) {
@@ -46,21 +50,104 @@ static void explain(int rc, struct status *status) {
 		log_error("request failed: %s", status->message);
 }
 
+static int check_role(const struct call *call, const char *op, int role) {
+	const struct peer *peer = &call->caller->peer;
+
+	if (peer_may(peer, role))
+		return 0;
+	METRIC_ADD(call->worker->metrics, requests_denied, 1);
+	return status_set(call->status, STATUS_PERMISSION_DENIED,
+	                  "%s takes a key with the role %s; '%s' has not", op,
+	                  role == ROLE_ANY ? "of anything" : choice_word(&roles_choices, role), peer->name);
+}
+
+// ---- the audit: who changed what
+
+#define AUDIT_SIZE 512
+
+// "topology_id=admin link_id=AB": the ids in a request, as far as they fit.
+static void name_objects(const struct message *message, const void *body, char text[static AUDIT_SIZE]) {
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < message->n_fields; i++) {
+		const char *id;
+		int size;
+
+		if (message->fields[i].kind != FIELD_ID)
+			continue;
+		memcpy(&id, (const char *)body + message->fields[i].offset, sizeof(id));
+		if (id == NULL)
+			continue;
+		size = snprintf(text + used, AUDIT_SIZE - used, " %s=%s", message->fields[i].name, id);
+		if (used + (size_t)size >= AUDIT_SIZE)
+			return;
+		used += (size_t)size;
+	}
+}
+
+// 'request' NULL: it was refused before it was read.
+static void audit(const struct call *call, enum op op, const void *request, int rc) {
+	const struct peer *peer = &call->caller->peer;
+	char objects[AUDIT_SIZE] = "";
+
+	if (request_roles[op] != ROLE_ADMIT && request_roles[op] != ROLE_ADMIN)
+		return;
+	if (request != NULL)
+		name_objects(requests[op].request, request, objects);
+	if (rc < 0)
+		log_info("audit: %s: %s%s: %s: %s", peer->name, requests[op].name, objects,
+		         call->status->code == STATUS_OK ? "INTERNAL" : status_name(call->status->code),
+		         call->status->message);
+	else
+		log_info("audit: %s: %s%s: done", peer->name, requests[op].name, objects);
+}
+
+// ---- answering
+
+// A publisher's answer to a question of ours; when it is fine there is nothing to say.
+static int take_rows(struct call *call) {
+	struct replay_rows rows;
+	struct ingest_call ingest = {
+	        .task = INGEST_ROWS,
+	        .replayed = &rows,
+	        .route = call->caller->route,
+	        .route_size = call->caller->route_size,
+	};
+	int rc;
+
+	if ((rc = check_role(call, "Rows", ROLE_PUBLISH)) < 0 ||
+	    (rc = document_read(call->document, &replay_rows_message, &rows, call->status)) < 0)
+		return rc;
+	if ((rc = ingest_call(call->worker->ingest, &ingest)) < 0)
+		*call->status = ingest.status;
+	return rc;
+}
+
 static int dispatch(struct call *call, const struct request_head *head, struct bytes *ret) {
+	enum publisher_op publisher_op;
 	void *request, *reply;
 	enum op op;
 	int rc;
 
+	if (publisher_op_find_answer(head->op, &publisher_op) == 0)
+		return take_rows(call);
 	if (op_find(head->op, &op) < 0)
 		return status_set(call->status, STATUS_UNIMPLEMENTED, "no operation '%s'", head->op);
+	if ((rc = check_role(call, head->op, request_roles[op])) < 0) {
+		audit(call, op, NULL, rc);
+		return rc;
+	}
 	request = document_alloc(call->document, requests[op].request->size);
 	reply = document_alloc(call->document, requests[op].reply->size);
 	if (request == NULL || reply == NULL)
 		return -ENOMEM;
 	message_init(requests[op].reply, reply);
-	if ((rc = document_read(call->document, requests[op].request, request, call->status)) < 0 ||
-	    (rc = handlers[op](call, request, reply)) < 0 ||
-	    (rc = reply_encode(requests[op].reply, head->id, reply, ret)) < 0)
+	if ((rc = document_read(call->document, requests[op].request, request, call->status)) < 0)
+		return rc;
+	rc = handlers[op](call, request, reply);
+	audit(call, op, request, rc);
+	if (rc < 0 || (rc = reply_encode(requests[op].reply, head->id, reply, ret)) < 0)
 		return rc;
 	if (ret->size > LIMIT_FRAME_SIZE) {
 		bytes_fini(ret);
@@ -71,10 +158,11 @@ static int dispatch(struct call *call, const struct request_head *head, struct b
 	return 0;
 }
 
-int worker_answer(struct worker *worker, const void *frame, size_t size, int64_t now_ns, struct bytes *ret) {
+int worker_answer(struct worker *worker, const struct caller *caller, const void *frame, size_t size,
+                  int64_t now_ns, struct bytes *ret) {
 	CLEANUP(document_closep) struct document *document = NULL;
 	struct status status = {0};
-	struct call call = {worker, NULL, frame, size, now_ns, &status};
+	struct call call = {worker, NULL, frame, size, now_ns, &status, caller};
 	struct request_head head = {0};
 	int rc;
 
@@ -141,7 +229,12 @@ int handle_metrics(struct call *call, const void *request, void *reply) {
 }
 
 int handle_hello(struct call *call, const void *request, void *reply) {
-	struct ingest_call ingest = {.task = INGEST_HELLO, .hello = request};
+	struct ingest_call ingest = {
+	        .task = INGEST_HELLO,
+	        .hello = request,
+	        .route = call->caller->route,
+	        .route_size = call->caller->route_size,
+	};
 	int rc = ingest_call(call->worker->ingest, &ingest);
 
 	(void)reply;
@@ -263,6 +356,7 @@ static int add_port(void *context, const struct port_record *record) {
 	        .lost = record->last_seq > record->rows ? record->last_seq - record->rows : 0,
 	        .errors = record->errors,
 	};
+	SET(port, source_port, gone, record->gone);
 	if (port->name == NULL)
 		return -ENOMEM;
 	if (!isnan(record->rx_gbps))

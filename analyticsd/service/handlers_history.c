@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "ingest.h"
 #include "links.h"
+#include "reserved.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -80,6 +81,44 @@ static int adopt(struct call *call, void *array, size_t size, void **ret) {
 	return copy != NULL ? 0 : -ENOMEM;
 }
 
+// What admission took of the link: of the ledger, and never among what was measured.
+static int query_admission(struct call *call, const struct kpi_query *query, int64_t from_ns,
+                           struct kpi_series *series) {
+	struct hold_query wanted = {
+	        .link_id = query->link_id,
+	        .direction = (enum directions)query->direction,
+	        .from_ns = from_ns > INT64_MIN ? from_ns - 1 : from_ns,
+	        .to_ns = query->to_ns,
+	        .known_ns = call->now_ns,
+	};
+	struct reserved_range range = {
+	        .from_ns = from_ns,
+	        .to_ns = query->to_ns,
+	        .step_ns = HAS(query, kpi_query, step_seconds) ? step_ns(query->step_seconds) : 0,
+	        .now_ns = call->now_ns,
+	        .limit = (size_t)query->limit,
+	};
+	CLEANUP(reserved_fini) struct reserved reserved = {0};
+	CLEANUP(freep) struct hold *holds = NULL;
+	struct kpi_point *points;
+	int64_t next_ns;
+	size_t n;
+	int rc;
+
+	if (query->kpi != KPI_LINK_USED_CAPACITY)
+		return status_set(call->status, STATUS_INVALID_ARGUMENT,
+		                  "origin: admission is of KPI 302 only");
+	if (query->to_ns == from_ns)
+		return 0;
+	if ((rc = ledger_holds(call->worker->state, &wanted, &holds, &n, call->status)) < 0 ||
+	    (rc = reserved_init(&reserved, holds, n, NULL, 0)) < 0 ||
+	    (rc = reserved_points(&reserved, &range, &points, &series->n_samples, &next_ns)) < 0)
+		return rc;
+	if (next_ns != 0)
+		SET(series, kpi_series, next_page, next_ns);
+	return adopt(call, points, series->n_samples * sizeof(*points), (void **)&series->samples);
+}
+
 int handle_query_kpi(struct call *call, const void *request, void *reply) {
 	const struct kpi_query *query = request;
 	struct kpi_range range = {
@@ -97,8 +136,11 @@ int handle_query_kpi(struct call *call, const void *request, void *reply) {
 	int rc;
 
 	if ((rc = link_find(call->worker, query->link_id, exists, NULL, call->status)) < 0 ||
-	    (rc = check_range(call, &range.from_ns, range.to_ns, query->page)) < 0 ||
-	    (rc = history_kpi(call->worker->history, &range, &points, &series->n_samples, &next_ns,
+	    (rc = check_range(call, &range.from_ns, range.to_ns, query->page)) < 0)
+		return rc;
+	if (query->origin == KPI_ORIGIN_ADMISSION)
+		return query_admission(call, query, range.from_ns, series);
+	if ((rc = history_kpi(call->worker->history, &range, &points, &series->n_samples, &next_ns,
 	                      call->status)) < 0)
 		return rc;
 	if (next_ns != 0)

@@ -1,6 +1,7 @@
 // SetTopology, GetTopology, DeleteTopology, ListTopologies, SetLink.
 // SPDX-License-Identifier: MIT
 #include "ingest.h"
+#include "ledger.h"
 #include "links.h"
 #include "topology.h"
 #include "worker.h"
@@ -163,6 +164,26 @@ static int copy_ports(struct call *call, const struct link_record *record, struc
 	return 0;
 }
 
+// In the context, use is what services hold beside what is there without them: admission changes it at once.
+static void set_use(const struct link_record *record, const struct link_now *now, struct link_view *ret) {
+	double used[N_directions];
+
+	for (int direction = 0; direction < N_directions; direction++)
+		used[direction] = isnan(now->background_gbps[direction]) && now->reserved_gbps[direction] > 0
+		                          ? now->reserved_gbps[direction]
+		                          : now->background_gbps[direction] + now->reserved_gbps[direction];
+	if (!isnan(used[DIRECTION_FORWARD]))
+		SET(ret, link_view, used_capacity_gbps, used[DIRECTION_FORWARD]);
+	if (now->was_held[DIRECTION_FORWARD])
+		SET(ret, link_view, reserved_gbps, now->reserved_gbps[DIRECTION_FORWARD]);
+	if (!record->bidirectional)
+		return;
+	if (!isnan(used[DIRECTION_REVERSE]))
+		SET(ret, link_view, used_capacity_reverse_gbps, used[DIRECTION_REVERSE]);
+	if (now->was_held[DIRECTION_REVERSE])
+		SET(ret, link_view, reserved_reverse_gbps, now->reserved_gbps[DIRECTION_REVERSE]);
+}
+
 static int view_link(struct call *call, const struct link_record *record, struct link_view *ret) {
 	struct link_now now;
 	int rc;
@@ -182,10 +203,7 @@ static int view_link(struct call *call, const struct link_record *record, struct
 		return -ENOMEM;
 	if (!isnan(now.total_gbps[DIRECTION_FORWARD]))
 		SET(ret, link_view, total_capacity_gbps, now.total_gbps[DIRECTION_FORWARD]);
-	if (!isnan(now.current_gbps[DIRECTION_FORWARD]))
-		SET(ret, link_view, used_capacity_gbps, now.current_gbps[DIRECTION_FORWARD]);
-	if (record->bidirectional && !isnan(now.current_gbps[DIRECTION_REVERSE]))
-		SET(ret, link_view, used_capacity_reverse_gbps, now.current_gbps[DIRECTION_REVERSE]);
+	set_use(record, &now, ret);
 	if (!isnan(record->latency_ms))
 		SET(ret, link_view, latency_ms, record->latency_ms);
 	if ((rc = copy_srlgs(call, record->srlg, ret)) < 0)
@@ -217,6 +235,27 @@ static int64_t at_most(int64_t a, int64_t b) {
 	return a < b ? a : b;
 }
 
+static int add_reservations(struct page *page, const struct topology_query *query) {
+	struct call *call = page->call;
+	struct topology_view *view = page->view;
+	struct reservations_query wanted = {
+	        .topology_id = query->topology_id,
+	        .first = query->page,
+	        .limit = query->limit,
+	        .from_ns = call->now_ns,
+	        .to_ns = LEDGER_OPEN,
+	        .known_ns = INT64_MAX,
+	};
+	int64_t ledger;
+	int rc;
+
+	if ((rc = ledger_version(call->worker->state, &ledger, call->status)) < 0)
+		return rc;
+	SET(view, topology_view, ledger_version, ledger);
+	return ledger_reservations(call->worker->state, &wanted, call->document, &view->reservations,
+	                           &view->n_reservations, call->status);
+}
+
 // A page holds `limit` nodes and `limit` links from the same place on; the longer of both lists sets the
 // number of pages.
 static int read_page(struct page *page, const struct topology_query *query) {
@@ -240,7 +279,8 @@ static int read_page(struct page *page, const struct topology_query *query) {
 	    (query->page + query->limit < whole.n_nodes || query->page + query->limit < whole.n_links))
 		SET(view, topology_view, next_page, query->page + query->limit);
 	if ((rc = state_each_node(state, query->topology_id, query->page, query->limit, add_node, page,
-	                          call->status)) < 0)
+	                          call->status)) < 0 ||
+	    (rc = add_reservations(page, query)) < 0)
 		return rc;
 	return state_each_link(state, query->topology_id, query->page, query->limit, add_link, page,
 	                       call->status);
@@ -262,7 +302,8 @@ int handle_delete_topology(struct call *call, const void *request, void *reply) 
 	int rc;
 
 	(void)reply;
-	if ((rc = state_delete_topology(call->worker->state, query->topology_id, call->status)) < 0)
+	if ((rc = state_delete_topology(call->worker->state, query->topology_id, call->now_ns,
+	                                call->status)) < 0)
 		return rc;
 	return changed(call);
 }

@@ -1,9 +1,12 @@
 // Where a link's numbers come from. Total: the newest of topology, SetLink and KPI 301; without any, its
 // ports' speed. Use: KPI 302 (measured or appended); without any, what the topology says. State: its ports',
-// else its series' age. SPDX-License-Identifier: MIT
+// else its series' age.
+// SPDX-License-Identifier: MIT
 #include "links.h"
 
+#include "background.h"
 #include "clock.h"
+#include "ledger.h"
 
 #include <errno.h>
 #include <math.h>
@@ -139,6 +142,32 @@ static int look_at_total(struct worker *worker, const struct link_record *link,
 	return 0;
 }
 
+// What the topology says of the use was said without the services; only what was measured has them in it.
+static int look_at_services(struct worker *worker, const char *link_id, enum directions direction,
+                            int64_t at_ns, struct link_now *ret, struct status *status) {
+	struct hold_query query = {.link_id = link_id, .direction = direction, .known_ns = at_ns};
+	CLEANUP(freep) struct hold *holds = NULL;
+	int64_t bps = 0;
+	size_t n;
+	int rc;
+
+	ret->background_gbps[direction] = ret->current_gbps[direction];
+	ret->reserved_gbps[direction] = 0;
+	rc = ledger_was_held(worker->state, link_id, direction, status);
+	ret->was_held[direction] = rc > 0;
+	if (rc <= 0)
+		return rc;
+	query.from_ns = at_ns;
+	query.to_ns = at_ns + 1;
+	if ((rc = ledger_holds(worker->state, &query, &holds, &n, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		bps += holds[i].bps;
+	ret->reserved_gbps[direction] = ledger_gbps(bps);
+	return background_current(worker, link_id, direction, at_ns, &ret->background_gbps[direction],
+	                          status);
+}
+
 int link_look(struct worker *worker, const struct link_record *link, int64_t at_ns, struct link_now *ret,
               struct status *status) {
 	struct ports_view ports = {.worker = worker, .status = status, .at_ns = at_ns};
@@ -152,7 +181,9 @@ int link_look(struct worker *worker, const struct link_record *link, int64_t at_
 		if ((rc = look_at_total(worker, link, &ports, (enum directions)direction, at_ns,
 		                        &ret->total_gbps[direction], status)) < 0 ||
 		    (rc = history_kpi_current(worker->history, link->id, (enum directions)direction, at_ns,
-		                              &ret->current_gbps[direction], status)) < 0)
+		                              &ret->current_gbps[direction], status)) < 0 ||
+		    (rc = look_at_services(worker, link->id, (enum directions)direction, at_ns, ret,
+		                           status)) < 0)
 			return rc;
 	}
 	return 0;

@@ -5,8 +5,11 @@
 #include "worker.h"
 
 struct link_now {
-	double total_gbps[N_directions];   // NAN when not known
-	double current_gbps[N_directions]; // mean of the last 60 s; NAN when never known
+	double total_gbps[N_directions];      // NAN when not known
+	double current_gbps[N_directions];    // mean of the last 60 s; NAN when never known
+	double background_gbps[N_directions]; // the same without the traffic of admitted services
+	double reserved_gbps[N_directions];   // that services hold at this moment
+	bool was_held[N_directions];          // by any service at any time
 	enum states state;
 };
 

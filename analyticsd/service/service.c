@@ -1,5 +1,6 @@
 // The API's threads. The router gives a request to a worker that is idle and takes no more while none is, so
-// that waiting happens in the clients' queues and not in memory here. SPDX-License-Identifier: MIT
+// that waiting happens in the clients' queues and not in memory here.
+// SPDX-License-Identifier: MIT
 #include "service.h"
 
 #include "clock.h"
@@ -22,13 +23,14 @@
 #define MOST_FRAMES     (ENVELOPE_FRAMES + 2)
 #define SHORT_REQUEST   4096 // bytes; only these are looked into by the router
 #define MAX_HELD        256
+#define LOOK_MS         1000 // how often somebody looks for services that ended
 
 struct service {
 	struct worker workers[MAX_WORKERS];
 	pthread_t threads[MAX_WORKERS];
 	int n_workers, n_threads;
 	void *context;
-	void *api, *work;
+	void *api, *work, *questions;
 	int lock, stop_fd;
 	struct cache *cache;
 	pthread_t router;
@@ -37,15 +39,36 @@ struct service {
 
 // ---- workers
 
-// A worker says that it is idle by sending: first an empty envelope, then each answer. An empty request ends
-// it.
+// The frames that a worker gets of a request: the user id of the peer (zap.h), then the peer's own.
+static void answer(struct worker *worker, void *socket, zmq_msg_t *frames, size_t n) {
+	CLEANUP(bytes_fini) struct bytes reply = {0};
+	struct caller caller = {0};
+
+	peer_read(zmq_msg_data(&frames[0]), zmq_msg_size(&frames[0]), &caller.peer);
+	if (n == 4) { // its routing id alone, an empty frame, the map
+		caller.route = zmq_msg_data(&frames[1]);
+		caller.route_size = zmq_msg_size(&frames[1]);
+	}
+	if (worker_answer(worker, &caller, zmq_msg_data(&frames[n - 1]), zmq_msg_size(&frames[n - 1]),
+	                  clock_real_ns(), &reply) < 0)
+		log_error("out of memory: a request gets an empty reply");
+	else if (reply.data == NULL) {
+		zmq_send(socket, "", 0, 0);
+		return;
+	}
+	for (size_t i = 1; i + 1 < n; i++)
+		zmq_msg_send(&frames[i], socket, ZMQ_SNDMORE);
+	zmq_send(socket, reply.data, reply.size, 0);
+}
+
+// A worker says that it is idle by sending: an empty frame at first and where there is no answer, else the answer.
+// One empty frame ends it, two ask it to look for services that ended.
 static void serve(struct worker *worker, void *socket) {
 	zmq_send(socket, "", 0, 0);
 	for (;;) {
-		CLEANUP(bytes_fini) struct bytes reply = {0};
-		zmq_msg_t frames[MOST_FRAMES];
+		zmq_msg_t frames[MOST_FRAMES + 1];
 		size_t n = 0;
-		bool ends;
+		bool ends, looks;
 
 		do {
 			zmq_msg_init(&frames[n]);
@@ -53,13 +76,12 @@ static void serve(struct worker *worker, void *socket) {
 				continue;
 		} while (zmq_msg_more(&frames[n++]) && n < sizeof(frames) / sizeof(frames[0]));
 		ends = n == 1;
-		if (!ends && worker_answer(worker, zmq_msg_data(&frames[n - 1]), zmq_msg_size(&frames[n - 1]),
-		                           clock_real_ns(), &reply) < 0)
-			log_error("out of memory: a request gets an empty reply");
-		if (!ends) {
-			for (size_t i = 0; i + 1 < n; i++)
-				zmq_msg_send(&frames[i], socket, ZMQ_SNDMORE);
-			zmq_send(socket, reply.data, reply.size, 0);
+		looks = n == 2;
+		if (looks) {
+			worker_note_expiry(worker, clock_real_ns());
+			zmq_send(socket, "", 0, 0);
+		} else if (!ends) {
+			answer(worker, socket, frames, n);
 		}
 		for (size_t i = 0; i < n; i++)
 			zmq_msg_close(&frames[i]);
@@ -119,6 +141,20 @@ static void take_answer(struct service *service, struct idle *idle) {
 		pass_on(service->work, sent ? service->api : NULL);
 	}
 	zmq_msg_close(&first);
+}
+
+// From ingest: a question for a publisher, its routing id first. When that is gone or has not read what came
+// before, the question is dropped, and asked again.
+static void pass_question(struct service *service) {
+	zmq_msg_t route;
+
+	zmq_msg_init(&route);
+	if (zmq_msg_recv(&route, service->questions, ZMQ_DONTWAIT) >= 0) {
+		bool sent = zmq_msg_send(&route, service->api, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0;
+
+		pass_on(service->questions, sent ? service->api : NULL);
+	}
+	zmq_msg_close(&route);
 }
 
 struct request {
@@ -207,8 +243,12 @@ static bool may_take_long(const struct service *service, const struct idle *idle
 	return idle->n > 1 || (idle->n == 1 && service->n_workers == 1);
 }
 
+// Who a peer is stays with the message that came from it: on the way to a worker it is a frame of its own.
 static void hand_over(struct service *service, struct idle *idle, struct request *request) {
+	const char *user_id = zmq_msg_gets(&request->frames[request->n - 1], "User-Id");
+
 	zmq_msg_send(&idle->workers[--idle->n], service->work, ZMQ_SNDMORE);
+	zmq_send(service->work, user_id, user_id != NULL ? strlen(user_id) : 0, ZMQ_SNDMORE);
 	for (size_t i = 0; i < request->n; i++)
 		zmq_msg_send(&request->frames[i], service->work, i + 1 < request->n ? ZMQ_SNDMORE : 0);
 	close_request(request);
@@ -249,6 +289,12 @@ static void give_request(struct service *service, struct idle *idle, struct held
 	}
 }
 
+static void give_look(struct service *service, struct idle *idle) {
+	zmq_msg_send(&idle->workers[--idle->n], service->work, ZMQ_SNDMORE);
+	zmq_send(service->work, "", 0, ZMQ_SNDMORE);
+	zmq_send(service->work, "", 0, 0);
+}
+
 // Waits for every worker's answer, then tells each to end.
 static void end_workers(struct service *service, struct idle *idle) {
 	while (idle->n < service->n_threads) {
@@ -270,21 +316,30 @@ static void *run_router(void *argument) {
 	zmq_pollitem_t items[] = {
 	        {.socket = service->work, .events = ZMQ_POLLIN},
 	        {.fd = service->stop_fd, .events = ZMQ_POLLIN},
+	        {.socket = service->questions, .events = ZMQ_POLLIN},
 	        {.socket = service->api, .events = ZMQ_POLLIN},
 	};
 
+	int64_t looked_ns = clock_mono_ns();
+
 	pthread_setname_np(pthread_self(), "linkcast-api");
 	while ((items[1].revents & ZMQ_POLLIN) == 0) {
-		if (zmq_poll(items, idle.n > 0 ? 3 : 2, -1) < 0) {
+		if (zmq_poll(items, idle.n > 0 ? 4 : 3, LOOK_MS) < 0) {
 			items[1].revents = 0;
 			continue;
 		}
 		if (items[0].revents & ZMQ_POLLIN)
 			take_answer(service, &idle);
+		if (items[2].revents & ZMQ_POLLIN)
+			pass_question(service);
 		give_held(service, &idle, &held);
-		if (idle.n > 0 && (items[2].revents & ZMQ_POLLIN))
+		if (idle.n > 0 && (items[3].revents & ZMQ_POLLIN))
 			give_request(service, &idle, &held);
-		items[2].revents = 0;
+		items[3].revents = 0;
+		if (idle.n > 0 && clock_mono_ns() - looked_ns >= LOOK_MS * NS_PER_MS) {
+			looked_ns = clock_mono_ns();
+			give_look(service, &idle);
+		}
 	}
 	end_workers(service, &idle);
 	for (; held.n > 0; held.n--, held.first = (held.first + 1) % MAX_HELD)
@@ -330,18 +385,23 @@ static int open_sockets(struct service *service, const struct service_options *o
                         struct status *status) {
 	const int no_linger = 0, mandatory = 1;
 	const int64_t limit = LIMIT_FRAME_SIZE;
+	int rc;
 
 	service->api = zmq_socket(service->context, ZMQ_ROUTER);
 	service->work = zmq_socket(service->context, ZMQ_ROUTER);
-	if (service->api == NULL || service->work == NULL)
+	service->questions = zmq_socket(service->context, ZMQ_PULL);
+	if (service->api == NULL || service->work == NULL || service->questions == NULL)
 		return -ENOMEM;
 	zmq_setsockopt(service->api, ZMQ_LINGER, &no_linger, sizeof(no_linger));
 	zmq_setsockopt(service->work, ZMQ_LINGER, &no_linger, sizeof(no_linger));
 	zmq_setsockopt(service->api, ZMQ_MAXMSGSIZE, &limit, sizeof(limit));
 	zmq_setsockopt(service->api, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof(mandatory));
-	if (zmq_bind(service->work, WORK_QUEUE) != 0)
+	if (zmq_bind(service->work, WORK_QUEUE) != 0 || zmq_bind(service->questions, INGEST_QUESTIONS) != 0)
 		return -errno;
-	return endpoint_bind(service->api, options->api, options->insecure, &service->lock, status);
+	if ((rc = keys_before_bind(service->api, options->api, options->keys, ZAP_API, status)) < 0)
+		return rc;
+	return endpoint_bind(service->api, options->api, options->insecure || options->keys != NULL,
+	                     &service->lock, status);
 }
 
 static int start_threads(struct service *service) {
@@ -399,6 +459,8 @@ void service_stop(struct service *service) {
 		zmq_close(service->api);
 	if (service->work != NULL)
 		zmq_close(service->work);
+	if (service->questions != NULL)
+		zmq_close(service->questions);
 	if (service->lock >= 0)
 		close(service->lock);
 	if (service->stop_fd >= 0)

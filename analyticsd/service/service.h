@@ -1,6 +1,7 @@
 // service.h: the API: a router thread that owns the ROUTER socket, and workers that answer. Each worker owns
 // a handle of each database and answers one request at a time, so a long forecast holds up one worker, not
-// the others. SPDX-License-Identifier: MIT
+// the others.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "cleanup.h"
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct keypair;
 struct service;
 
 struct service_options {
@@ -17,6 +19,7 @@ struct service_options {
 	const char *state_path;
 	const char *api; // endpoint
 	bool insecure;
+	const struct keypair *keys; // NULL: tcp without keys
 	int n_workers;
 	double history_ratio; // FORECAST_TO_HISTORY_RATIO
 };

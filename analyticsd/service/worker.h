@@ -9,6 +9,7 @@
 #include "metrics.h"
 #include "service.h"
 #include "state.h"
+#include "zap.h"
 
 struct worker {
 	const struct service_options *options;
@@ -21,6 +22,13 @@ struct worker {
 	int64_t started_mono_ns; // of the daemon
 };
 
+// Who asks.
+struct caller {
+	struct peer peer;
+	const void *route; // routing id at the API socket, when the peer can be spoken to by that alone
+	size_t route_size;
+};
+
 // A request being answered.
 struct call {
 	struct worker *worker;
@@ -29,6 +37,7 @@ struct call {
 	size_t size;
 	int64_t now_ns;
 	struct status *status;
+	const struct caller *caller;
 };
 
 // Reads 'request' and fills 'reply', structures of the operation's messages. Returns 0 or a negative errno
@@ -51,9 +60,17 @@ HANDLER(handle_query_kpi);
 HANDLER(handle_query_port);
 HANDLER(handle_forecast_link);
 HANDLER(handle_forecast_topology);
+HANDLER(handle_reserve);
+HANDLER(handle_release);
+HANDLER(handle_list_services);
 
-// Answers one request frame: always with a reply, which the caller ends. Returns 0 or -ENOMEM.
-int worker_answer(struct worker *, const void *frame, size_t size, int64_t now_ns, struct bytes *ret);
+// Tells of services that have come to their end since.
+void worker_note_expiry(struct worker *, int64_t now_ns);
+
+// Answers one request frame: always with a reply, which the caller ends, but for a publisher's own answer
+// (Rows): it gets none, 'ret' stays empty. Returns 0 or -ENOMEM.
+int worker_answer(struct worker *, const struct caller *, const void *frame, size_t size, int64_t now_ns,
+                  struct bytes *ret);
 
 // A copy of 'text' that lives as long as the request, or NULL without memory.
 const char *call_text(struct call *, const char *text);

@@ -42,6 +42,18 @@ static const char *const migrations[] = {
         "CREATE TABLE kpi_sample ("
         " series_id INTEGER NOT NULL, ts_ns INTEGER NOT NULL, gbps REAL NOT NULL, source INTEGER NOT NULL,"
         " PRIMARY KEY (series_id, ts_ns)) WITHOUT ROWID;",
+        // What is missing of what was stored before: between the rows, and up to the last one that is known of.
+        "CREATE TABLE port_gap ("
+        " port_id INTEGER NOT NULL, instance INTEGER NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT "
+        "NULL,"
+        " gone INTEGER NOT NULL, PRIMARY KEY (port_id, instance, from_seq)) WITHOUT ROWID;"
+        "INSERT INTO port_gap SELECT port_id, instance, before + 1, seq - 1, 0 FROM"
+        " (SELECT port_id, instance, seq, lag(seq, 1, 0) OVER (PARTITION BY port_id, instance ORDER BY seq)"
+        "  AS before FROM port_sample) WHERE seq > before + 1;"
+        "INSERT INTO port_gap SELECT i.port_id, i.instance, s.last + 1, i.last_seq, 0 FROM port_instance i "
+        "JOIN"
+        " (SELECT port_id, instance, max(seq) AS last FROM port_sample GROUP BY port_id, instance) s"
+        " USING (port_id, instance) WHERE i.last_seq > s.last;",
 };
 #undef COUNTER
 
@@ -114,7 +126,8 @@ int history_find_port(struct history *history, const char *host, const char *nam
 	return find_port(history, host, name, ret, status);
 }
 
-// Brings the port's line up to date from a sample whose last row is 'last'.
+// Brings the port's line up to date from a sample whose last row is 'last'. Rows that come late don't: an
+// instance that was heard before another one does not come back, and a clock that steps back holds nothing up.
 static int note_port(struct history *history, const struct sample *sample, const uint64_t *last, int64_t *ret,
                      struct status *status) {
 	static const char sql[] =
@@ -124,7 +137,9 @@ static int note_port(struct history *history, const struct sample *sample, const
 	        " instance = excluded.instance, last_seq = excluded.last_seq, last_ts_ns = "
 	        "excluded.last_ts_ns,"
 	        " speed_mbps = excluded.speed_mbps, up = excluded.up"
-	        " WHERE excluded.instance <> instance OR excluded.last_seq >= last_seq";
+	        " WHERE CASE WHEN excluded.instance = instance THEN excluded.last_seq >= last_seq"
+	        " ELSE NOT EXISTS (SELECT 1 FROM port_instance i WHERE i.port_id = port.port_id"
+	        " AND i.instance = excluded.instance AND i.n_rows > 0) END";
 	sqlite3_stmt **statement = &history->note_port;
 	int rc;
 
@@ -209,6 +224,13 @@ static bool has_basic_names(const struct sample *sample) {
 	return true;
 }
 
+int history_check_sample(const struct sample *sample, struct status *status) {
+	if (!has_basic_names(sample))
+		return status_set(status, STATUS_INVALID_ARGUMENT,
+		                  "names: must begin with the %d basic counters", N_PORT_COUNTERS);
+	return 0;
+}
+
 #define COUNTER(NAME, UNIT, HELP) ", " #NAME
 static const char insert_row_sql[] =
         "INSERT OR IGNORE INTO port_sample (port_id, ts_ns, instance, seq, epoch, up"
@@ -249,9 +271,8 @@ int history_add_sample(struct history *history, const struct sample *sample, str
 	int rc;
 
 	*ret = (struct sample_stored){0};
-	if (!has_basic_names(sample))
-		return status_set(status, STATUS_INVALID_ARGUMENT,
-		                  "names: must begin with the %d basic counters", N_PORT_COUNTERS);
+	if ((rc = history_check_sample(sample, status)) < 0)
+		return rc;
 	if (sample->n_rows == 0)
 		return 0;
 	if ((rc = note_port(history, sample, sample->rows + (sample->n_rows - 1) * width, &port_id, status)) <

@@ -37,7 +37,10 @@ struct sample_stored {
 	uint64_t duplicates; // that were there already
 };
 
-// Adds the rows of a sample message. Returns 0 or a negative errno.
+// Is this a sample that history can store (the basic counters come first)? Returns 0 or -EINVAL with 'status'.
+int history_check_sample(const struct sample *, struct status *status);
+
+// Adds the rows of a sample message that was checked. Returns 0 or a negative errno.
 int history_add_sample(struct history *, const struct sample *, struct sample_stored *ret,
                        struct status *status);
 
@@ -53,6 +56,48 @@ enum kpi_source { KPI_APPENDED, KPI_MEASURED };
 int history_add_kpi(struct history *, const char *link_id, enum directions, int64_t kpi, enum kpi_source,
                     const struct kpi_point *points, size_t n_points, struct kpi_appended *ret,
                     struct status *status);
+
+// Takes measured points of a series away, after 'from_ns' and up to 'to_ns', to derive them anew; points that were
+// appended stay.
+int history_drop_measured(struct history *, const char *link_id, enum directions, int64_t from_ns,
+                          int64_t to_ns, struct status *status);
+
+// ---- what is missing of a port and instance (history_gaps.c)
+
+struct seq_gap {
+	uint64_t from_seq, to_seq; // both included
+	bool gone;                 // will never come
+};
+
+// Replaces what is noted as missing, in ascending order, up to 'last_seq', the newest row that is known of.
+// Returns 1, 0 when no row of the port was ever stored (nothing is noted then), or a negative errno.
+int history_set_gaps(struct history *, const char *host, const char *name, uint64_t instance,
+                     uint64_t last_seq, const struct seq_gap *gaps, size_t n_gaps, struct status *status);
+
+// Tells what is missing; 'each' may end the walk with a negative errno. Returns 1 with the newest row that is
+// known of, 0 when the port or instance isn't known, or a negative errno.
+int history_gaps(struct history *, const char *host, const char *name, uint64_t instance,
+                 int (*each)(void *context, const struct seq_gap *), void *context, uint64_t *ret_last_seq,
+                 struct status *status);
+
+// A row as it was stored, for what is derived from rows.
+struct stored_row {
+	uint64_t instance, seq;
+	int64_t epoch, ts_ns;
+	bool up;
+	uint64_t counters[N_PORT_COUNTERS];
+};
+
+// Rows of a port with from_ns <= ts_ns < to_ns in the order of time; the caller frees '*ret'. A port that was never
+// heard has none.
+int history_rows(struct history *, const char *host, const char *name, int64_t from_ns, int64_t to_ns,
+                 struct stored_row **ret, size_t *ret_n, struct status *status);
+
+// The newest row of each port.
+int history_each_last_row(struct history *,
+                          int (*each)(void *context, const char *host, const char *name,
+                                      const struct stored_row *),
+                          void *context, struct status *status);
 
 // ---- reading; several reads that belong together go between begin and end, and then see one state
 
@@ -119,6 +164,7 @@ struct port_record {
 	const char *host, *name;
 	const char *link; // `analytics set link`, or NULL
 	uint64_t instance, last_seq, rows;
+	uint64_t gone; // of the rows that are missing, those that will never come
 	int64_t port, speed_mbps, last_ts_ns;
 	bool up;
 	uint64_t errors;

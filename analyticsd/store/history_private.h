@@ -13,6 +13,8 @@ struct history {
 	sqlite3_stmt *find_series, *make_series, *insert_point, *read_point;
 	sqlite3_stmt *read_kpi, *newest_kpi, *mean_kpi, *read_port, *newest_row, *each_port, *each_port_of,
 	        *each_source;
+	sqlite3_stmt *read_instance, *read_gaps, *drop_gaps, *insert_gap, *read_rows, *each_last_row,
+	        *drop_measured, *note_last_seq;
 	// the newest set of names beyond the basic ones, so that a sample needs no look-up
 	char *names;
 	int64_t names_id;

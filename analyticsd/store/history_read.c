@@ -319,7 +319,9 @@ static const char each_port_sql[] =
         "SELECT p.host, p.name, p.link, p.instance, i.last_seq, i.n_rows, p.port, p.speed_mbps, "
         "p.last_ts_ns, p.up,"
         " b.rx_missed + b.rx_errors + b.tx_errors + b.rx_nombuf, b.ts_ns, b.rx_bytes, b.tx_bytes,"
-        " a.ts_ns, a.rx_bytes, a.tx_bytes"
+        " a.ts_ns, a.rx_bytes, a.tx_bytes,"
+        " (SELECT CAST(min(total(to_seq - from_seq + 1), 9e18) AS INTEGER) FROM port_gap g"
+        "  WHERE g.port_id = p.port_id AND g.instance = p.instance AND g.gone)"
         " FROM port p JOIN port_instance i ON i.port_id = p.port_id AND i.instance = p.instance"
         " LEFT JOIN port_sample b ON (b.port_id, b.ts_ns, b.instance, b.seq) ="
         " (SELECT port_id, ts_ns, instance, seq FROM port_sample WHERE port_id = p.port_id"
@@ -350,6 +352,7 @@ static void read_port_record(sqlite3_stmt *statement, struct port_record *ret) {
 	        .instance = (uint64_t)sqlite3_column_int64(statement, 3),
 	        .last_seq = (uint64_t)sqlite3_column_int64(statement, 4),
 	        .rows = (uint64_t)sqlite3_column_int64(statement, 5),
+	        .gone = (uint64_t)sqlite3_column_int64(statement, 17),
 	        .port = sqlite3_column_int64(statement, 6),
 	        .speed_mbps = sqlite3_column_int64(statement, 7),
 	        .last_ts_ns = sqlite3_column_int64(statement, 8),

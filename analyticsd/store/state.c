@@ -3,6 +3,7 @@
 #include "state_private.h"
 
 #include "clock.h"
+#include "ledger.h"
 
 #include <errno.h>
 #include <math.h>
@@ -32,6 +33,35 @@ static const char *const migrations[] = {
         "CREATE INDEX port_link ON port (link_id);"
         "CREATE TABLE upload (upload_id TEXT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,"
         " kept_ns INTEGER NOT NULL, frame BLOB NOT NULL, PRIMARY KEY (upload_id, part));",
+
+        // What a service holds is never rewritten: a change or a release closes the holds and makes others,
+        // so that any past moment can be looked at as it was. 'end_ns' is when a hold ends as far as is
+        // known.
+        "CREATE TABLE ledger (version INTEGER NOT NULL);"
+        "INSERT INTO ledger (version) VALUES (0);"
+        "CREATE TABLE service ("
+        " number INTEGER PRIMARY KEY AUTOINCREMENT, service_id TEXT UNIQUE, version INTEGER NOT NULL,"
+        " request_id TEXT NOT NULL, topology_id TEXT NOT NULL, from_node TEXT, to_node TEXT, bps INTEGER NOT "
+        "NULL,"
+        " start_ns INTEGER NOT NULL, end_ns INTEGER, quantile REAL NOT NULL, traffic INTEGER NOT NULL,"
+        " meter_id INTEGER, admitted_ns INTEGER NOT NULL, changed_ns INTEGER, released_ns INTEGER,"
+        " expiry_noted INTEGER NOT NULL, ledger_version INTEGER NOT NULL, evidence BLOB NOT NULL);"
+        "CREATE INDEX service_end ON service (end_ns) WHERE released_ns IS NULL AND expiry_noted = 0;"
+        "CREATE TABLE hold ("
+        " number INTEGER NOT NULL, version INTEGER NOT NULL, ordinal INTEGER NOT NULL, link_id TEXT NOT NULL,"
+        " direction INTEGER NOT NULL, bps INTEGER NOT NULL, from_ns INTEGER NOT NULL, until_ns INTEGER NOT "
+        "NULL,"
+        " end_ns INTEGER NOT NULL, made_ns INTEGER NOT NULL, made_version INTEGER NOT NULL, closed_ns "
+        "INTEGER,"
+        " closed_version INTEGER, traffic INTEGER NOT NULL, meter_id INTEGER,"
+        " PRIMARY KEY (number, version, ordinal)) WITHOUT ROWID;"
+        "CREATE INDEX hold_link ON hold (link_id, direction, end_ns);"
+        "CREATE INDEX hold_end ON hold (end_ns);"
+        "CREATE TABLE meter (meter_id INTEGER PRIMARY KEY, host TEXT, name TEXT, way INTEGER NOT NULL,"
+        " link_id TEXT, direction INTEGER NOT NULL);"
+        "CREATE TABLE admission (request_id TEXT PRIMARY KEY, made_ns INTEGER NOT NULL, content BLOB NOT "
+        "NULL,"
+        " reply BLOB NOT NULL) WITHOUT ROWID;",
 };
 
 static const struct db_schema schema = {
@@ -291,18 +321,20 @@ int state_set_topology(struct state *state, const struct topology *topology, int
 	    (rc = note_topology(state, topology, status)) == 0 &&
 	    (rc = insert_nodes(state, topology, status)) == 0 &&
 	    (rc = insert_links(state, topology, now_ns, status)) == 0 &&
-	    (rc = drop_orphans(state, status)) == 0)
+	    (rc = drop_orphans(state, status)) == 0 && (rc = ledger_check_links(state, now_ns, status)) == 0)
 		rc = bump_versions(state, topology->topology_id, status);
 	return end(state, rc, status);
 }
 
-int state_delete_topology(struct state *state, const char *topology_id, struct status *status) {
+int state_delete_topology(struct state *state, const char *topology_id, int64_t now_ns,
+                          struct status *status) {
 	sqlite3_stmt *statement = NULL;
 	int rc;
 
 	if ((rc = begin(state, status)) < 0)
 		return rc;
-	if ((rc = db_prepare(state->db,
+	if ((rc = ledger_check_topology(state, topology_id, now_ns, status)) == 0 &&
+	    (rc = db_prepare(state->db,
 	                     "UPDATE topology SET version = version + 1, n_nodes = NULL, n_links = NULL"
 	                     " WHERE topology_id = ? AND n_links IS NOT NULL",
 	                     &statement, status)) == 0 &&

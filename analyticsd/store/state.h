@@ -19,7 +19,8 @@ void state_close(struct state *);
 DEFINE_CLEANUP(struct state *, state_close)
 
 // Replaces a topology that passed topology_check(), all or nothing. Returns 0, -EEXIST when a link has other
-// ends, or a port another link, in another topology, or another negative errno.
+// ends, or a port another link, in another topology, -EBUSY when services hold capacity of a link that would
+// go, or another negative errno.
 int state_set_topology(struct state *, const struct topology *, int64_t now_ns, struct status *status);
 
 // Keeps one part of an upload; 'frame' is the request as it came. Parts come in order. Returns 0 or a
@@ -32,8 +33,8 @@ int state_take_parts(struct state *, const char *upload_id,
                      int (*each)(void *context, const void *frame, size_t size), void *context,
                      struct status *status);
 
-// Returns 0, -ENOENT, or another negative errno.
-int state_delete_topology(struct state *, const char *topology_id, struct status *status);
+// Returns 0, -ENOENT, -EBUSY while services hold capacity of its links, or another negative errno.
+int state_delete_topology(struct state *, const char *topology_id, int64_t now_ns, struct status *status);
 
 // Changes what is given of a link. Returns 0, -ENOENT, or another negative errno.
 int state_set_link(struct state *, const struct link_change *, int64_t now_ns, struct status *status);

@@ -12,4 +12,10 @@ struct state {
 	        *insert_port, *change_link;
 	sqlite3_stmt *read_topology, *each_node, *each_link, *one_link, *each_port, *each_topology,
 	        *each_binding, *one_binding;
+	// ledger.c
+	sqlite3_stmt *read_version, *bump_version, *find_admission, *keep_admission, *insert_service,
+	        *name_service, *change_service, *insert_hold, *close_holds, *release_service, *each_hold,
+	        *each_reservation, *each_service, *each_hop, *insert_meter, *read_meter, *note_expiry,
+	        *each_expired, *is_member, *was_held, *one_service, *any_expired, *held_topology,
+	        *held_orphan;
 };

@@ -1,18 +1,20 @@
 #!/usr/bin/python3
-"""What the plugin costs: CPU of its threads at 1 Hz and 1 kHz with two ports, beside a paced read of the same counters
-over DPDK's own telemetry socket at the same rate, interleaved in one run.
+"""What the plugin costs and what it is good for, each beside DPDK's own telemetry socket (or beside no plugin) in the
+same run, in interleaved pairs.
 
-    bench_plugin.py [--build DIR] [--pairs 5] [--seconds 20]
+    bench_plugin.py [--build DIR] [--pairs 5] [--seconds 4]
 
-Figures are per cent of one core; the ones of the telemetry socket are the server's thread, and the client process
-that reads both ports each time. Only ratios travel between machines.
+CPU time is that of threads and processes, as the kernel counts it. Figures are medians, with their spread; only the
+ratios travel between machines.
 
 SPDX-License-Identifier: MIT
 """
 
 import argparse
 import json
+import multiprocessing
 import os
+import re
 import socket
 import statistics
 import sys
@@ -22,7 +24,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 
-PORTS = ["net_null0", "net_null1"]
+TWO_PORTS = ["net_null0", "net_null1"]
+MANY_PORTS = [f"net_null{i}" for i in range(32)]
 
 
 def cpu_of(testpmd, chosen):
@@ -40,6 +43,11 @@ def is_telemetry(name):
     return name.startswith("telemetry") or name == "dpdk-telemet-v2"
 
 
+def is_worker(name):
+    """The forwarding thread."""
+    return "worker" in name
+
+
 class Telemetry:
     """A client of DPDK's telemetry socket (protocol v2)."""
 
@@ -53,104 +61,271 @@ class Telemetry:
         self._socket.close()
 
     def read(self, port):
-        """One port's basic counters."""
+        """The size of one port's basic counters, decoded."""
         self._socket.send(f"/ethdev/stats,{port}".encode())
-        return json.loads(self._socket.recv(16384))
+        answer = self._socket.recv(16384)
+        json.loads(answer)
+        return len(answer)
 
-    def read_paced(self, rate_hz, seconds):
-        """Reads both ports at a rate; returns reads, bytes, and CPU seconds of this process."""
-        began, cpu, reads, size = time.monotonic(), time.process_time(), 0, 0
+    def read_paced(self, n_ports, rate_hz, seconds):
+        """Reads all ports at a rate (0: as fast as it goes); returns reads, bytes, and CPU seconds of this process."""
+        began, cpu, rounds, size = time.monotonic(), time.process_time(), 0, 0
         while (now := time.monotonic()) - began < seconds:
-            for port in range(len(PORTS)):
-                size += len(json.dumps(self.read(port)))
-                reads += 1
-            due = began + (reads // len(PORTS)) / rate_hz
+            size += sum(self.read(port) for port in range(n_ports))
+            rounds += 1
+            due = began + rounds / rate_hz if rate_hz else 0
             if due > now:
                 time.sleep(due - now)
-        return reads, size, time.process_time() - cpu
+        return rounds * n_ports, size, time.process_time() - cpu
 
 
-def measure_plugin(testpmd, endpoint, rate_hz, seconds):
-    """Share of a core that the plugin's threads take, and rows a second."""
-    from wire import Subscriber
+def subscribe(endpoint, orders, report):
+    """A subscriber in a process of its own: decodes all and counts rows, bytes, CPU, and the age of rows."""
+    import msgpack
+    import zmq
 
-    testpmd.command(f"analytics set interval {1000 / rate_hz:g}")
-    with Subscriber(endpoint) as subscriber:
-        testpmd.command(f"analytics start {endpoint}")
-        subscriber.until(lambda s: s.samples, "a sample")
-        began, before = time.monotonic(), cpu_of(testpmd, is_ours)
-        heard = len(subscriber.samples)
-        try:
-            subscriber.until(lambda _: False, "", seconds)
-        except AssertionError:
-            pass
-        elapsed, used = time.monotonic() - began, cpu_of(testpmd, is_ours) - before
-        rows = sum(len(sample["rows"]) for sample in subscriber.samples[heard:])
-        testpmd.command("analytics stop")
-    return used / elapsed, rows / elapsed
+    context = zmq.Context()
+    sub = context.socket(zmq.SUB)
+    sub.setsockopt(zmq.RCVHWM, 0)
+    sub.setsockopt(zmq.SUBSCRIBE, b"sample/")
+    sub.bind(endpoint)
+    report.send("bound")
+    rows, size, ages, last, lost, cpu = 0, 0, [], {}, 0, time.process_time()
+    while not orders.poll():
+        if not sub.poll(100):
+            continue
+        _, payload = sub.recv_multipart()
+        now_ns = time.time_ns()
+        sample = msgpack.unpackb(payload)
+        size += len(payload)
+        rows += len(sample["rows"])
+        ages.append(now_ns - sample["rows"][0][1])
+        lost += sample["rows"][0][0] - last.get(sample["name"], sample["rows"][0][0] - 1) - 1
+        last[sample["name"]] = sample["rows"][-1][0]
+    report.send({"rows": rows, "bytes": size, "ages": ages, "lost": lost, "cpu": time.process_time() - cpu})
 
 
-def measure_telemetry(testpmd, rate_hz, seconds):
-    """Shares of a core that server thread and client take, and reads a second."""
+class Watched:
+    """The plugin publishing to such a subscriber, for a while; `result` has what both used."""
+
+    def __init__(self, testpmd, folder, *settings):
+        self._testpmd = testpmd
+        self._settings = settings
+        self._endpoint = tempfile.mktemp(prefix="s", dir=folder)
+        self.result = {}
+
+    def __enter__(self):
+        self._orders, orders = multiprocessing.Pipe()
+        report, self._report = multiprocessing.Pipe()
+        self._process = multiprocessing.Process(target=subscribe, args=("ipc://" + self._endpoint, orders, report))
+        self._process.start()
+        self._report.recv()
+        for setting in self._settings:
+            self._testpmd.command(f"analytics set {setting}")
+        self._testpmd.command(f"analytics start ipc://{self._endpoint}")
+        self._before = cpu_of(self._testpmd, is_ours)
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(self, *_):
+        used = cpu_of(self._testpmd, is_ours) - self._before
+        elapsed = time.monotonic() - self._began
+        status = self._testpmd.command("analytics show status")
+        self._testpmd.command("analytics stop")
+        self._orders.send("stop")
+        self.result.update(self._report.recv(), publisher=used, elapsed=elapsed, status=status)
+        self._process.join()
+
+
+def watch(testpmd, folder, seconds, *settings):
+    """Publishes for a while and returns what it took."""
+    with Watched(testpmd, folder, *settings) as watched:
+        time.sleep(seconds)
+    return watched.result
+
+
+def ask(testpmd, n_ports, rate_hz, seconds):
+    """Reads over the telemetry socket for a while: {"reads", "bytes", "server", "client", "elapsed"}."""
     client = Telemetry(testpmd.runtime_folder)
-    before = cpu_of(testpmd, is_telemetry)
-    began = time.monotonic()
-    reads, _, cpu = client.read_paced(rate_hz, seconds)
-    elapsed = time.monotonic() - began
-    served = cpu_of(testpmd, is_telemetry) - before
+    before, began = cpu_of(testpmd, is_telemetry), time.monotonic()
+    reads, size, cpu = client.read_paced(n_ports, rate_hz, seconds)
+    result = {"reads": reads, "bytes": size, "client": cpu, "server": cpu_of(testpmd, is_telemetry) - before,
+              "elapsed": time.monotonic() - began}
     client.close()
-    return served / elapsed, cpu / elapsed, reads / elapsed
+    return result
 
 
-def show(label, values, unit="% of a core", scale=100):
-    """Median and spread."""
+def show(label, values, unit, scale=1.0):
+    """Median and spread; returns the median."""
     values = [scale * value for value in values]
-    print(f"  {label:<34} {statistics.median(values):9.4f} {unit}  ({min(values):.4f} to {max(values):.4f})")
+    median = statistics.median(values)
+    print(f"  {label:<46} {median:10.3f} {unit:<14} ({min(values):.3f} to {max(values):.3f})")
+    return median
 
 
-def bench(testpmd, folder, rate_hz, pairs, seconds):
-    """Interleaved pairs at one rate."""
-    plugin, rows, server, client, reads = [], [], [], [], []
-    for pair in range(pairs):
-        share, rate = measure_plugin(testpmd, f"ipc://{folder}/s{rate_hz}x{pair}", rate_hz, seconds)
-        plugin.append(share)
-        rows.append(rate)
-        served, asked, rate = measure_telemetry(testpmd, rate_hz, seconds)
-        server.append(served)
-        client.append(asked)
-        reads.append(rate)
-    print(f"{rate_hz} Hz, {len(PORTS)} ports, {pairs} pairs of {seconds} s")
-    show("plugin: sampler and ZeroMQ", plugin)
-    show("telemetry socket: server", server)
-    show("telemetry socket: Python client", client)
-    show("plugin: rows", rows, "a second", 1)
-    show("telemetry: reads", reads, "a second", 1)
-    together = statistics.median(s + c for s, c in zip(server, client))
-    if together > 0:
-        print(f"  plugin / (server and client)       {statistics.median(plugin) / together:9.3f}")
+def show_ratio(label, ours, theirs, wanted):
+    """Median of the pairs' ratios, beside what is wanted."""
+    ratios = [a / b for a, b in zip(ours, theirs)]
+    median = statistics.median(ratios)
+    print(f"  {label:<46} {median:10.4f} {'(at most %.4g)' % wanted:<14} ({min(ratios):.4f} to {max(ratios):.4f})"
+          f"{'' if median <= wanted else '  NOT REACHED'}")
+
+
+def with_testpmd(vdevs, **options):
+    """A testpmd with the plugin, its worker on lcore 1 and as many mbufs as its ports need."""
+    from testpmd import Testpmd, plugin_path
+
+    return Testpmd(vdevs, plugin=plugin_path(), **options)
+
+
+def bench_work(folder, pairs, seconds):
+    """CPU of a row against CPU of a read, of the server alone. The thread wakes once a tick for all ports: what a
+    further port costs is the work of reading, packing and sending, without that."""
+    print(f"work of a port-sample at 1 kHz, {pairs} pairs of {seconds} s")
+    ticks, all_reads = {}, []
+    for ports in (TWO_PORTS, MANY_PORTS):
+        rows, reads = [], []
+        with with_testpmd(ports, app=["--total-num-mbufs=40000"], eal=["-m", "512"]) as testpmd:
+            for _ in range(pairs):
+                ours = watch(testpmd, folder, seconds, "interval 1ms", "batch 100ms")
+                rows.append(ours["publisher"] / max(ours["rows"], 1))
+                theirs = ask(testpmd, len(ports), 0, seconds)
+                reads.append(theirs["server"] / theirs["reads"])
+            testpmd.quit()
+        show(f"{len(ports)} ports: plugin, with its waking", rows, "us a row", 1e6)
+        show(f"{len(ports)} ports: telemetry's server", reads, "us a read", 1e6)
+        show_ratio(f"{len(ports)} ports: row / read", rows, reads, 1 / 20)
+        ticks[len(ports)] = [row * len(ports) for row in rows]
+        all_reads += [reads]
+    more = len(MANY_PORTS) - len(TWO_PORTS)
+    further = [(many - two) / more for many, two in zip(ticks[len(MANY_PORTS)], ticks[len(TWO_PORTS)])]
+    show("a further port, without the waking", further, "us a row", 1e6)
+    for reads, ports in zip(all_reads, (TWO_PORTS, MANY_PORTS)):
+        show_ratio(f"the same / a read of {len(ports)} ports", further, reads, 1 / 20)
+
+
+def bench_rate(folder, pairs, seconds):
+    """CPU and bytes of both sides at 1 kHz and 2 ports."""
+    print(f"both sides at 1 kHz and 2 ports, batched, {pairs} pairs of {seconds} s")
+    ours, theirs, row_size, read_size = [], [], [], []
+    with with_testpmd(TWO_PORTS) as testpmd:
+        testpmd.command("start")
+        for _ in range(pairs):
+            one = watch(testpmd, folder, seconds, "interval 1ms", "batch 100ms")
+            ours.append((one["publisher"] + one["cpu"]) / one["rows"])
+            row_size.append(one["bytes"] / one["rows"])
+            two = ask(testpmd, 2, 1000, seconds)
+            theirs.append((two["server"] + two["client"]) / two["reads"])
+            read_size.append(two["bytes"] / two["reads"])
+        testpmd.command("stop")
+        testpmd.quit()
+    show("plugin and subscriber", ours, "us a row", 1e6)
+    show("telemetry's server and client", theirs, "us a read", 1e6)
+    show_ratio("CPU: row / read", ours, theirs, 1 / 3)
+    show("a row on the wire", row_size, "bytes")
+    show("a read on the wire", read_size, "bytes")
+    show_ratio("bytes: row / read", row_size, read_size, 1 / 5)
+
+
+def forwarded(testpmd):
+    """Packets that port 0 received, and CPU seconds of the worker."""
+    cpu = cpu_of(testpmd, is_worker)
+    packets = testpmd.port_stats(0)["rx_packets"]
+    return packets, (cpu + cpu_of(testpmd, is_worker)) / 2
+
+
+def speed(testpmd, seconds):
+    """Packets a CPU second of the worker."""
+    packets, cpu = forwarded(testpmd)
+    time.sleep(seconds)
+    more, later = forwarded(testpmd)
+    return (more - packets) / (later - cpu)
+
+
+def bench_forwarding(folder, pairs, seconds):
+    """Forwarding beside the plugin at 1 kHz, against the same without."""
+    print(f"forwarding for a CPU second of the worker, {2 * pairs} pairs of {seconds} s")
+    for vdevs in (TWO_PORTS, ["net_ring0", "net_ring1"]):
+        without, beside = [], []
+        with with_testpmd(vdevs) as testpmd:
+            testpmd.command("start tx_first" if "ring" in vdevs[0] else "start")
+            for pair in range(2 * pairs):
+                for publishing in (pair % 2 == 0, pair % 2 == 1):  # so that a drift hits both alike
+                    if publishing:
+                        with Watched(testpmd, folder, "interval 1ms", "batch 100ms"):
+                            beside.append(speed(testpmd, seconds))
+                    else:
+                        without.append(speed(testpmd, seconds))
+            testpmd.command("stop")
+            testpmd.quit()
+        show(f"{vdevs[0][:-1]}: without", without, "Mpackets", 1e-6)
+        show(f"{vdevs[0][:-1]}: beside the plugin", beside, "Mpackets", 1e-6)
+        losses = [1 - a / b for a, b in zip(beside, without)]
+        median = statistics.median(losses)
+        print(f"  {vdevs[0][:-1] + ': loss':<46} {100 * median:10.2f} %  (at most 1)  "
+              f"({100 * min(losses):.2f} to {100 * max(losses):.2f}; quartiles "
+              f"{100 * statistics.quantiles(losses)[0]:.2f} and {100 * statistics.quantiles(losses)[2]:.2f})"
+              f"{'' if median <= 0.01 else '  NOT REACHED'}")
+
+
+def bench_age(folder, pairs, seconds):
+    """From the reading of counters to a subscriber in Python."""
+    print(f"age of a row at the subscriber, 1 kHz, 2 ports, each row on its own, {pairs} runs of {seconds} s")
+    middle, late = [], []
+    with with_testpmd(TWO_PORTS) as testpmd:
+        for _ in range(pairs):
+            ages = watch(testpmd, folder, seconds, "interval 1ms", "batch 0")["ages"]
+            cuts = statistics.quantiles(ages, n=100)
+            middle.append(cuts[49])
+            late.append(cuts[98])
+        testpmd.quit()
+    show("median", middle, "ms", 1e-6)
+    p99 = show("99 of 100", late, "ms (at most 0.5)", 1e-6)
+    if p99 > 0.5:
+        print("  NOT REACHED")
+
+
+def bench_fast(folder, pairs, seconds):
+    """10 kHz on two ports: is every tick used?"""
+    print(f"10 kHz on 2 ports, batched, {pairs} runs of {seconds} s")
+    used, lost, share = [], [], []
+    with with_testpmd(TWO_PORTS) as testpmd:
+        for _ in range(pairs):
+            result = watch(testpmd, folder, seconds, "interval 100us", "batch 100ms")
+            ticks, missed = map(int, re.search(r"ticks +(\d+), (\d+) missed", result["status"]).groups())
+            used.append(ticks / (ticks + missed))
+            lost.append(result["lost"])
+            share.append(result["publisher"] / result["elapsed"])
+        testpmd.quit()
+    show("ticks that were used", used, "%", 100)
+    show("rows that did not arrive", lost, "rows")
+    show("plugin", share, "% of a core", 100)
+
+
+BENCHES = {"work": bench_work, "rate": bench_rate, "forwarding": bench_forwarding, "age": bench_age,
+           "fast": bench_fast}
 
 
 def main():
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("benches", nargs="*", metavar="|".join(BENCHES), help="default: all")
     parser.add_argument("--build", default=os.path.join(HERE, "..", "..", "build"))
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=4)
     arguments = parser.parse_args()
     os.environ["LINKCAST_BUILD"] = os.path.abspath(arguments.build)
 
-    from testpmd import TESTPMD, Testpmd, plugin_path
+    from testpmd import TESTPMD, plugin_path
 
     for needed in (TESTPMD, plugin_path()):
         if not os.path.exists(needed):
             print(f"skipped: {needed} is not there")
             return 0
-    with tempfile.TemporaryDirectory(prefix="lcb") as folder, Testpmd(PORTS, plugin=plugin_path()) as testpmd:
-        testpmd.command("start")
-        for rate_hz in (1, 1000):
-            bench(testpmd, folder, rate_hz, arguments.pairs, arguments.seconds)
-        testpmd.command("stop")
-        testpmd.quit()
+    multiprocessing.set_start_method("spawn")
+    with tempfile.TemporaryDirectory(prefix="lcb") as folder:
+        for name in arguments.benches or BENCHES:
+            BENCHES[name](folder, arguments.pairs, arguments.seconds)
     return 0
 
 

@@ -1,6 +1,7 @@
 // A DPDK application that is not testpmd, for tests: starts a net_null port, waits for the end of its input,
 // and goes. Built with EXPORTING it is a host like a static testpmd: it takes commands through an exported
-// testpmd_add_driver_commands() and has a prompt of its own.
+// testpmd_add_driver_commands() and has a prompt of its own. Where rte_lcore_register_usage_cb() is there, it says
+// that its lcores are busy for a quarter of the time.
 // SPDX-License-Identifier: MIT
 #include <cmdline.h>
 #include <cmdline_socket.h>
@@ -33,6 +34,22 @@ void testpmd_add_driver_commands(struct testpmd_driver_commands *list) {
 }
 #endif
 
+struct lcore_usage {
+	uint64_t total_cycles;
+	uint64_t busy_cycles;
+};
+
+void rte_lcore_register_usage_cb(int (*usage)(unsigned int lcore, struct lcore_usage *ret));
+#pragma weak rte_lcore_register_usage_cb
+
+static int tell_usage(unsigned int lcore, struct lcore_usage *ret) {
+	static uint64_t cycles[RTE_MAX_LCORE];
+
+	cycles[lcore] += 1000;
+	*ret = (struct lcore_usage){4 * cycles[lcore], cycles[lcore]};
+	return 0;
+}
+
 static int start_port(uint16_t port) {
 	struct rte_mempool *pool = rte_pktmbuf_pool_create("pool", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	struct rte_eth_conf conf = {0};
@@ -63,7 +80,11 @@ static void serve(void) {
 }
 
 int main(int argc, char *argv[]) {
-	if (rte_eal_init(argc, argv) < 0 || start_port(0) != 0)
+	if (rte_eal_init(argc, argv) < 0)
+		return 1;
+	if (rte_lcore_register_usage_cb != NULL)
+		rte_lcore_register_usage_cb(tell_usage);
+	if (start_port(0) != 0)
 		return 1;
 	serve();
 	return rte_eal_cleanup() == 0 ? 0 : 1;

@@ -12,19 +12,32 @@ import zmq
 BASIC = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_missed", "rx_errors", "tx_errors", "rx_nombuf"]
 
 
+def sample_rows(sample):
+    """The rows of a sample as maps."""
+    rows = []
+    for row in sample["rows"]:
+        entry = dict(zip(["seq", "ts_ns"] + sample["names"], row, strict=True))
+        for key in ("epoch", "up", "instance", "port", "speed_mbps"):
+            entry[key] = sample[key]
+        entry["link"] = sample.get("link")
+        rows.append(entry)
+    return rows
+
+
 class Subscriber:
-    """A SUB socket that keeps all it heard: `samples` and `hellos` are lists of maps, `topics` a set.
+    """A SUB socket that keeps all it heard: `samples`, `hellos` and `lcores` are lists of maps, `topics` a set.
 
     bind=True: publishers connect to `endpoint`, as they do to analyticsd; else it connects to a publisher.
     """
 
-    def __init__(self, endpoint, bind=True, topic=b""):
-        self.samples, self.hellos, self.topics = [], [], set()
+    def __init__(self, endpoint, bind=True, topic=b"", prepare=lambda socket: None):
+        self.samples, self.hellos, self.lcores, self.topics = [], [], [], set()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, 0)
         self._socket.setsockopt(zmq.SUBSCRIBE, topic)
+        prepare(self._socket)
         if bind:
             self._socket.bind(endpoint)
         else:
@@ -49,6 +62,8 @@ class Subscriber:
             self.samples.append(body)
         elif topic.startswith(b"hello/"):
             self.hellos.append(body)
+        elif topic.startswith(b"lcore/"):
+            self.lcores.append(body)
 
     def until(self, condition, what, seconds=30.0):
         """Listen until `condition(self)` is true; returns its value."""
@@ -66,17 +81,7 @@ class Subscriber:
 
     def rows(self, name):
         """All rows of a port: [{"seq", "ts_ns", "epoch", "up", "instance", counter: value, ...}]."""
-        found = []
-        for sample in self.samples:
-            if sample["name"] != name:
-                continue
-            for row in sample["rows"]:
-                entry = dict(zip(["seq", "ts_ns"] + sample["names"], row, strict=True))
-                for key in ("epoch", "up", "instance", "port", "speed_mbps"):
-                    entry[key] = sample[key]
-                entry["link"] = sample.get("link")
-                found.append(entry)
-        return found
+        return [row for sample in self.samples if sample["name"] == name for row in sample_rows(sample)]
 
 
 class Server:
@@ -86,8 +91,9 @@ class Server:
     `requests` is all that was asked.
     """
 
-    def __init__(self, endpoint, answers):
+    def __init__(self, endpoint, answers, prepare=lambda socket: None):
         self.endpoint = endpoint
+        self._prepare = prepare
         self.requests = []
         self._answers = answers
         self._stop = threading.Event()
@@ -117,6 +123,7 @@ class Server:
         context = zmq.Context()
         socket = context.socket(zmq.ROUTER)
         socket.setsockopt(zmq.LINGER, 0)
+        self._prepare(socket)
         socket.bind(self.endpoint)
         self._bound.set()
         while not self._stop.is_set():

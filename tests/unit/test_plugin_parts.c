@@ -48,9 +48,9 @@ Test(batch, rows_stay_in_order_and_whole) {
 Test(batch, at_one_hertz_every_row_is_due_at_once) {
 	struct batch batch = {0};
 
-	cr_assert_not(batch_is_due(&batch, 0, NS_PER_SECOND), "an empty batch was due");
+	cr_assert_not(batch_is_due(&batch, 0, NS_PER_SECOND, BATCH_DEFAULT_NS), "an empty batch was due");
 	add(&batch, 1, 5 * NS_PER_SECOND);
-	cr_assert(batch_is_due(&batch, 5 * NS_PER_SECOND, NS_PER_SECOND));
+	cr_assert(batch_is_due(&batch, 5 * NS_PER_SECOND, NS_PER_SECOND, BATCH_DEFAULT_NS));
 	batch_fini(&batch);
 }
 
@@ -59,17 +59,17 @@ Test(batch, at_one_kilohertz_a_row_waits_but_never_beyond_the_limit) {
 	int64_t now_ns = 0;
 
 	add(&batch, 1, now_ns);
-	while (!batch_is_due(&batch, now_ns, NS_PER_MS))
+	while (!batch_is_due(&batch, now_ns, NS_PER_MS, BATCH_DEFAULT_NS))
 		add(&batch, batch.n_rows + 1, now_ns += NS_PER_MS);
 	cr_assert_gt(batch.n_rows, 5);
-	cr_assert_leq(now_ns, BATCH_MAX_NS);
+	cr_assert_leq(now_ns, BATCH_DEFAULT_NS);
 	batch_fini(&batch);
 }
 
 Test(batch, a_batch_is_due_before_it_outgrows_its_size) {
 	struct batch batch = {0};
 
-	while (!batch_is_due(&batch, 0, 0))
+	while (!batch_is_due(&batch, 0, 0, BATCH_DEFAULT_NS))
 		add(&batch, batch.n_rows + 1, 0);
 	cr_assert_leq(batch.n_rows * WIDTH * sizeof(uint64_t), BATCH_MAX_SIZE);
 	cr_assert_gt(batch.n_rows, 1000);
@@ -204,6 +204,70 @@ Test(settings, a_wrong_variable_leaves_the_rest_in_force) {
 	setenv("LINKCAST_INTERVAL_MS", "0.5", 1);
 	cr_assert_eq(settings_init(settings, &status), 0);
 	cr_assert_eq(settings->interval_ns, 500000);
+	free(settings);
+}
+
+struct replay_case {
+	char text[32];
+	int64_t size; // -1: refused
+};
+
+ParameterizedTestParameters(settings, replay_takes_a_size_with_its_unit) {
+	static struct replay_case cases[] = {
+	        {"64MiB", 64 << 20},
+	        {"64", 64 << 20},
+	        {"0", 0},
+	        {"512KiB", 512 << 10},
+	        {"2GiB", INT64_C(2) << 30},
+	        {"", -1},
+	        {"MiB", -1},
+	        {"-1", -1},
+	        {"1.5GiB", -1},
+	        {"64 MiB", -1},
+	        {"64MB", -1},
+	        {"1025GiB", -1},
+	        {"99999999999999999999", -1},
+	        {"999999999999999999999999KiB", -1},
+	};
+	return cr_make_param_array(struct replay_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct replay_case *c, settings, replay_takes_a_size_with_its_unit) {
+	struct settings settings = {.replay_size = 7};
+	struct status status = {0};
+	int rc = settings_set_replay(&settings, c->text, &status);
+
+	cr_assert_eq(rc, c->size >= 0 ? 0 : -EINVAL, "'%s' gave %d", c->text, rc);
+	cr_assert_eq(settings.replay_size, c->size >= 0 ? (size_t)c->size : 7, "'%s'", c->text);
+	cr_assert_eq(status.message[0] == '\0', rc == 0);
+}
+
+Test(settings, a_batch_may_wait_from_not_at_all_to_a_second) {
+	struct settings settings = {.batch_ns = 7};
+	struct status status;
+
+	cr_assert_eq(settings_set_batch(&settings, "2s", &status), -EINVAL);
+	cr_assert_eq(settings_set_batch(&settings, "-1", &status), -EINVAL);
+	cr_assert_eq(settings.batch_ns, 7);
+	cr_assert_eq(settings_set_batch(&settings, "0", &status), 0);
+	cr_assert_eq(settings.batch_ns, 0);
+	cr_assert_eq(settings_set_batch(&settings, "250us", &status), 0);
+	cr_assert_eq(settings.batch_ns, 250000);
+	cr_assert_eq(settings_set_batch(&settings, "1000", &status), 0);
+	cr_assert_eq(settings.batch_ns, NS_PER_SECOND);
+}
+
+Test(settings, a_dash_unsets_a_link) {
+	struct settings *settings = calloc(1, sizeof(*settings));
+	struct status status;
+
+	cr_assert_eq(settings_set_link(settings, "p0", "-", &status), -ENOENT);
+	cr_assert_eq(settings_set_link(settings, "p0", "core", &status), 0);
+	cr_assert_eq(settings_set_link(settings, "p1", "edge", &status), 0);
+	cr_assert_eq(settings_set_link(settings, "p0", "-", &status), 0);
+	cr_assert_null(settings_link(settings, "p0"));
+	cr_assert_str_eq(settings_link(settings, "p1"), "edge");
+	cr_assert_eq(settings->n_links, 1);
 	free(settings);
 }
 

@@ -34,7 +34,8 @@ static void assert_same_bytes(struct bytes got, struct bytes wanted) {
 }
 
 static const char *const golden_names[] = {"sample",           "hello",          "set_topology",
-                                           "forecast_request", "forecast_reply", "error_reply"};
+                                           "forecast_request", "forecast_reply", "reserve_request",
+                                           "service_event",    "error_reply"};
 
 Test(schema_golden, golden_sample_decodes_to_its_values_and_encodes_to_the_same_bytes) {
 	struct bytes wanted = golden("sample"), got = {0};
@@ -143,6 +144,46 @@ Test(schema_golden, golden_reply_decodes_and_encodes_to_the_same_bytes) {
 	cr_assert_float_eq(forecast.series[1].upper, 12, 0);
 
 	cr_assert_eq(reply_encode(&link_forecast_message, head.id, &forecast, &got), 0);
+	assert_same_bytes(got, wanted);
+	bytes_fini(&got);
+	bytes_fini(&wanted);
+	document_close(document);
+}
+
+Test(schema_golden, golden_reservation_decodes_and_encodes_to_the_same_bytes) {
+	struct bytes wanted = golden("reserve_request"), got = {0};
+	struct document *document = decode(wanted);
+	struct reserve_request request;
+	struct request_head head;
+
+	read_as(document, &request_head_message, &head);
+	read_as(document, &reserve_request_message, &request);
+	cr_assert_str_eq(head.op, "Reserve");
+	cr_assert_eq(request.n_links, 2);
+	cr_assert_eq(request.links[1].direction, DIRECTION_REVERSE);
+	cr_assert_eq(request.traffic, TRAFFIC_METERED);
+	cr_assert_eq(request.meter->way, PORT_WAY_RX);
+	cr_assert(request.dry_run);
+
+	cr_assert_eq(request_encode(OP_RESERVE, head.id, &request, &got), 0);
+	assert_same_bytes(got, wanted);
+	bytes_fini(&got);
+	bytes_fini(&wanted);
+	document_close(document);
+}
+
+Test(schema_golden, golden_change_of_a_service_decodes_and_encodes_to_the_same_bytes) {
+	struct bytes wanted = golden("service_event"), got = {0};
+	struct document *document = decode(wanted);
+	struct service_event event;
+
+	read_as(document, &service_event_message, &event);
+	cr_assert_eq(event.change, SERVICE_CHANGE_CHANGED);
+	cr_assert_eq(event.service->state, SERVICE_ACTIVE);
+	cr_assert_str_eq(event.service->from, "A");
+	cr_assert_not(HAS(event.service, service_view, released_ns));
+
+	cr_assert_eq(message_encode(&service_event_message, &event, &got), 0);
 	assert_same_bytes(got, wanted);
 	bytes_fini(&got);
 	bytes_fini(&wanted);

@@ -483,7 +483,7 @@ Test(state, changing_an_unknown_link_or_topology_is_not_found) {
 	struct state *state = open_state();
 
 	cr_assert_eq(state_set_link(state, &change, 0, &status), -ENOENT);
-	cr_assert_eq(state_delete_topology(state, "t", &status), -ENOENT);
+	cr_assert_eq(state_delete_topology(state, "t", 0, &status), -ENOENT);
 	cr_assert_not_null(strstr(status.message, "'t'"));
 	state_close(state);
 }
@@ -493,7 +493,7 @@ Test(state, versions_never_repeat_after_a_deletion) {
 	struct state *state = open_state();
 
 	set_topology(state, "t", &link, 1);
-	cr_assert_eq(state_delete_topology(state, "t", &status), 0);
+	cr_assert_eq(state_delete_topology(state, "t", 0, &status), 0);
 	cr_assert_eq(version_of(state, "t"), -1);
 	cr_assert_null(get_link(state, "AB").id);
 	set_topology(state, "t", &link, 1);

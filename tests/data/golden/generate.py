@@ -49,6 +49,23 @@ MESSAGES = {
         "fallback_reason": "history ends 1 d ago",
         "series": [[TIME + 300 * 10**9, 1.0, 0.5, 12.25], [TIME + 600 * 10**9, 1.25, 0.75, 12.0]],
     },
+    "reserve_request": {
+        "op": "Reserve", "id": "9", "request_id": "order 17", "topology_id": "lab",
+        "links": [{"link_id": "A-Z", "direction": "forward"}, {"link_id": "Z-B", "direction": "reverse"}],
+        "gbps": 2.5, "start_ns": TIME, "end_ns": TIME + 3600 * 10**9, "duration_seconds": 3600.0, "quantile": 0.99,
+        "version": 12, "evidence": "{}", "traffic": "metered",
+        "meter": {"host": "h1", "name": "net_null0", "way": "rx", "link_id": "A-Z", "direction": "reverse"},
+        "service_id": "svc-3", "dry_run": True, "from": "A", "to": "B", "forecaster": "on", "unknown": "refuse",
+        "max_utilization": 0.75,
+    },
+    "service_event": {
+        "service_id": "svc-3", "change": "changed", "ts_ns": TIME,
+        "service": {"service_id": "svc-3", "version": 2, "state": "active", "request_id": "order 17",
+                    "topology_id": "lab", "from": "A", "to": "B",
+                    "links": [{"link_id": "A-Z", "direction": "forward"}], "gbps": 2.5, "start_ns": TIME - 1,
+                    "end_ns": TIME + 1, "quantile": 0.95, "traffic": "assumed", "admitted_ns": TIME - 2,
+                    "changed_ns": TIME, "ledger_version": 2**40},
+    },
     "error_reply": {
         "ok": False, "id": "\u4e03", "error": {"code": "NOT_FOUND", "message": "link 'x' does not exist"},
     },

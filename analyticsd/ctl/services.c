@@ -1,0 +1,183 @@
+// services: what was admitted, and on which links.
+// SPDX-License-Identifier: MIT
+#include "arguments.h"
+#include "cells.h"
+#include "commands.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_STATE = 0x100, OPTION_TOPOLOGY, OPTION_LINK, OPTION_EVIDENCE };
+
+static const struct argp_option services_options[] = {
+        {"state", OPTION_STATE, "STATE", 0, "only those that are scheduled, active, expired or released", 0},
+        {"topology", OPTION_TOPOLOGY, "ID", 0, "only those of this topology", 0},
+        {"link", OPTION_LINK, "ID", 0, "only those on this link", 0},
+        {"evidence", OPTION_EVIDENCE, NULL, 0, "with --json: also what they were admitted from", 0},
+        {0},
+};
+
+struct services_arguments {
+	struct ctl *ctl;
+	struct services_query query;
+};
+
+static error_t parse_services(int key, char *text, struct argp_state *state) {
+	struct services_arguments *arguments = state->input;
+	struct services_query *query = &arguments->query;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments->ctl;
+		return 0;
+	case OPTION_STATE:
+		SET(query, services_query, state,
+		    argument_choice(state, "--state", text, &service_states_choices));
+		return 0;
+	case OPTION_TOPOLOGY:
+		query->topology_id = argument_id(state, "topology id", text);
+		return 0;
+	case OPTION_LINK:
+		query->link_id = argument_id(state, "link id", text);
+		return 0;
+	case OPTION_EVIDENCE:
+		SET(query, services_query, evidence, true);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (query->service_id != NULL)
+			argp_error(state, "unexpected '%s'", text);
+		query->service_id = argument_id(state, "service id", text);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+// ---- the list, from as many pages as it takes
+
+struct services {
+	struct service_list list;
+	struct replies replies;
+};
+
+static void services_fini(struct services *services) {
+	free(services->list.services);
+	replies_fini(&services->replies);
+}
+
+static int append_page(struct service_list *all, const struct service_list *page) {
+	int rc = array_grow((void **)&all->services, all->n_services, page->n_services,
+	                    sizeof(*page->services));
+
+	if (rc < 0)
+		return rc;
+	if (page->n_services > 0)
+		memcpy(all->services + all->n_services, page->services,
+		       page->n_services * sizeof(*page->services));
+	all->n_services += page->n_services;
+	all->ledger_version = page->ledger_version;
+	return 0;
+}
+
+static int fetch(struct ctl *ctl, struct services_query *query, struct services *services,
+                 struct status *status) {
+	int rc;
+
+	for (;;) {
+		struct document *document = NULL;
+		struct service_list page;
+
+		if ((rc = ctl_call(ctl, OP_LIST_SERVICES, query, &page, &document, status)) < 0 ||
+		    (rc = replies_keep(&services->replies, document)) < 0 ||
+		    (rc = append_page(&services->list, &page)) < 0)
+			return rc;
+		if (!HAS(&page, service_list, next_page))
+			return 0;
+		if ((rc = page_after(query->page, page.next_page, &query->page, status)) < 0)
+			return rc;
+	}
+}
+
+// ---- the table
+
+// "AB, ~BC": ~ is a link taken from z to a. The caller frees it.
+static char *route_of(const struct service_view *service) {
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (file == NULL)
+		return NULL;
+	for (size_t i = 0; i < service->n_links; i++)
+		fprintf(file, "%s%s%s", i > 0 ? ", " : "",
+		        service->links[i].direction == DIRECTION_REVERSE ? "~" : "",
+		        service->links[i].link_id);
+	if (fclose(file) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int add_service(struct table *table, const struct service_view *service) {
+	CLEANUP(freep) char *route = route_of(service);
+	char gbps[CELL_SIZE], start[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE];
+	const char *cells[] = {
+	        service->service_id,
+	        choice_word(&service_states_choices, service->state),
+	        cell_gbps(true, service->gbps, gbps),
+	        service->from,
+	        service->to,
+	        text_from_time_ns(service->start_ns - service->start_ns % 1000000000, start),
+	        NULL,
+	        choice_word(&traffic_modes_choices, service->traffic),
+	        route,
+	};
+
+	if (route == NULL)
+		return -ENOMEM;
+	if (HAS(service, service_view, end_ns))
+		cells[6] = text_from_time_ns(service->end_ns - service->end_ns % 1000000000, end);
+	return table_add(table, cells);
+}
+
+static int print_services(const struct service_list *list) {
+	static const struct table_column columns[] = {
+	        {"SERVICE", false}, {"STATE", false}, {"GBPS", true},     {"FROM", false},  {"TO", false},
+	        {"START", false},   {"END", false},   {"TRAFFIC", false}, {"LINKS", false},
+	};
+	CLEANUP(table_freep) struct table *table = NULL;
+	int rc;
+
+	if ((rc = table_new(columns, sizeof(columns) / sizeof(columns[0]), &table)) < 0)
+		return rc;
+	for (size_t i = 0; i < list->n_services; i++) {
+		if ((rc = add_service(table, &list->services[i])) < 0)
+			return rc;
+	}
+	return cells_print(table, "services", list->n_services);
+}
+
+int command_services(struct ctl *ctl, int argc, char **argv, struct status *status) {
+	const struct argp argp = {
+	        .options = services_options,
+	        .parser = parse_services,
+	        .args_doc = "[SERVICE]",
+	        .doc = "Lists the services that were admitted, or one of them. A service without an end "
+	               "holds "
+	               "its capacity until it is released; ~ marks a link that is taken from z to a.",
+	        .children = common_children};
+	CLEANUP(services_fini) struct services services = {0};
+	struct services_arguments arguments = {.ctl = ctl};
+	int rc;
+
+	services_query_init(&arguments.query);
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if ((rc = fetch(ctl, &arguments.query, &services, status)) < 0)
+		return rc;
+	return ctl->json ? ctl_print_json(&service_list_message, &services.list)
+	                 : print_services(&services.list);
+}
