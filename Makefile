@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-forecast lint format asan tsan fuzz cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-forecast bench-path lint format asan tsan fuzz cover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -20,13 +20,18 @@ demo: deps all
 test: deps all
 	@tools/run-tests $(BUILD)
 
-bench: bench-plugin bench-forecast
+bench: bench-plugin bench-forecast bench-path
 
 bench-plugin: deps all
 	@/usr/bin/python3 tests/bench/bench_plugin.py --build $(BUILD)
 
 bench-forecast: deps all
 	@tests/bench/bench_forecast.sh $(BUILD)
+
+# igraph, LEMON and Boost take part when they are installed (libigraph-dev liblemon-dev libboost-graph-dev);
+# ARGS="--large FILE..." adds half a million nodes, and topologies of your own
+bench-path: all
+	@ninja -C $(BUILD) tests/bench/bench_path >/dev/null && $(BUILD)/tests/bench/bench_path $(ARGS)
 
 lint: deps
 	@tools/lint

@@ -1,6 +1,7 @@
 // A topology as compressed sparse rows. Each link is an edge at both of its ends, also when it is
 // unidirectional, so that the same rows serve searches in both senses; whether an arc may be taken is asked
-// of the room. Ids are looked up by bisection.
+// of the room. Nodes are renumbered breadth first, so that what a search touches lies together. Ids are
+// looked up by bisection.
 // SPDX-License-Identifier: MIT
 #include "graph.h"
 
@@ -10,6 +11,9 @@
 #include <string.h>
 
 #define MICRO 1e6
+
+// Searches from both ends compare four times the length of a path.
+#define METRIC_BITS 60
 
 static const char *node_id(const struct topology *topology, uint32_t i) {
 	return topology->nodes[i].id;
@@ -31,7 +35,7 @@ static int compare_links(const void *left, const void *right, void *topology) {
 
 static uint32_t *sorted(const struct topology *topology, uint32_t n,
                         int (*compare)(const void *, const void *, void *)) {
-	uint32_t *order = malloc((n + 1) * sizeof(*order));
+	uint32_t *order = malloc((n + (size_t)1) * sizeof(*order));
 
 	if (order == NULL)
 		return NULL;
@@ -61,37 +65,105 @@ static int bisect(const struct topology *topology, const uint32_t *order, uint32
 	return -ENOENT;
 }
 
-int pathcomp_graph_find_node(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
+static int find_index(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
 	return bisect(graph->topology, graph->node_order, graph->n_nodes, node_id, id, ret);
+}
+
+int pathcomp_graph_find_node(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
+	uint32_t index;
+
+	if (find_index(graph, id, &index) < 0)
+		return -ENOENT;
+	*ret = graph->number_of[index];
+	return 0;
 }
 
 int pathcomp_graph_find_link(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
 	return bisect(graph->topology, graph->link_order, graph->n_links, link_id, id, ret);
 }
 
-// No path takes a link twice, so a sum over all links that fits bounds every sum over a path.
-static int weigh_links(struct pathcomp_graph *graph, struct status *status) {
-	double cost = 0, latency = 0;
+int pathcomp_graph_find_srlg(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
+	uint32_t low = 0, high = graph->srlgs == NULL ? 0 : graph->srlgs->n;
 
-	for (uint32_t i = 0; i < graph->n_links; i++) {
-		const struct link *link = &graph->topology->links[i];
-		struct weight *weight = &graph->weights[i];
-		double latency_ms = HAS(link, link, latency_ms) ? link->latency_ms : 0;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int difference = strcmp(graph->srlgs->names[middle], id);
 
-		weight->cost_micro = (uint64_t)llround(link->cost * MICRO);
-		weight->latency_ns = (uint64_t)llround(latency_ms * MICRO);
-		weight->bidirectional = link->bidirectional;
-		cost += link->cost;
-		latency += latency_ms;
+		if (difference == 0) {
+			*ret = middle;
+			return 0;
+		}
+		if (difference < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	for (uint32_t i = 0; i < graph->n_links; i++)
-		graph->weights[graph->link_order[i]].rank = i;
-	if (cost * MICRO > (double)INT64_MAX || latency * MICRO > (double)INT64_MAX)
+	return -ENOENT;
+}
+
+// ---- weights
+
+uint64_t graph_cost_micro(const struct pathcomp_graph *graph, uint32_t link) {
+	return (uint64_t)llround(graph->topology->links[link].cost * MICRO);
+}
+
+uint64_t graph_latency_ns(const struct pathcomp_graph *graph, uint32_t link) {
+	const struct link *of = &graph->topology->links[link];
+
+	return HAS(of, link, latency_ms) ? (uint64_t)llround(of->latency_ms * MICRO) : 0;
+}
+
+static uint64_t common_divisor(uint64_t left, uint64_t right) {
+	while (right != 0) {
+		uint64_t rest = left % right;
+
+		left = right;
+		right = rest;
+	}
+	return left;
+}
+
+struct extent {
+	double sum, most;
+	uint64_t unit;
+};
+
+static void extend(struct extent *extent, uint64_t value) {
+	extent->sum += (double)value;
+	extent->most = fmax(extent->most, (double)value);
+	extent->unit = common_divisor(extent->unit, value);
+}
+
+// No path takes a link or a node twice: the most that a path can add up to, in units.
+static bool fits_in(const struct pathcomp_graph *graph, struct extent *extent, unsigned bits) {
+	if (extent->unit == 0)
+		extent->unit = 1;
+	return fmin(extent->sum, extent->most * graph->n_nodes) / (double)extent->unit < ldexp(1, (int)bits);
+}
+
+static int weigh_links(struct pathcomp_graph *graph, struct status *status) {
+	struct extent cost = {0}, latency = {0};
+
+	while (graph->n_nodes >> graph->hop_bits != 0)
+		graph->hop_bits++;
+	for (uint32_t i = 0; i < graph->n_links; i++) {
+		extend(&cost, graph_cost_micro(graph, i));
+		extend(&latency, graph_latency_ns(graph, i));
+	}
+	if (!fits_in(graph, &cost, METRIC_BITS) || !fits_in(graph, &latency, METRIC_BITS - graph->hop_bits))
 		return status_set(status, STATUS_INVALID_ARGUMENT,
-		                  "links: the %s of all links add up to more than 9.2e12",
-		                  cost > latency ? "costs" : "latencies");
+		                  "links: the %s of a path may add up to more than an exact sum can hold",
+		                  fits_in(graph, &cost, METRIC_BITS) ? "latencies" : "costs");
+	graph->cost_unit = cost.unit;
+	graph->latency_unit = latency.unit;
+	for (uint32_t i = 0; i < graph->n_links; i++) {
+		graph->ranks[graph->link_order[i]] = i;
+		graph->one_way[i] = !graph->topology->links[i].bidirectional;
+	}
 	return 0;
 }
+
+// ---- rows
 
 // Which node an end of a link names, for both ends of all links: the graph's only look-ups of nodes.
 static int find_ends(const struct pathcomp_graph *graph, uint32_t *ends) {
@@ -100,31 +172,97 @@ static int find_ends(const struct pathcomp_graph *graph, uint32_t *ends) {
 	for (uint32_t i = 0; i < graph->n_links; i++) {
 		const struct link *link = &graph->topology->links[i];
 
-		if ((rc = pathcomp_graph_find_node(graph, link->a, &ends[2 * i])) < 0 ||
-		    (rc = pathcomp_graph_find_node(graph, link->z, &ends[2 * i + 1])) < 0)
+		if ((rc = find_index(graph, link->a, &ends[2 * i])) < 0 ||
+		    (rc = find_index(graph, link->z, &ends[2 * i + 1])) < 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int fill_rows(struct pathcomp_graph *graph) {
-	CLEANUP(freep) uint32_t *ends = calloc(2 * (size_t)graph->n_links + 1, sizeof(*ends));
-	CLEANUP(freep) uint32_t *next = NULL;
-	int rc;
+static uint32_t small(uint64_t weight) {
+	return weight < WEIGHT_LARGE ? (uint32_t)weight : WEIGHT_LARGE;
+}
 
-	next = malloc((graph->n_nodes + (size_t)1) * sizeof(*next));
-	if (ends == NULL || next == NULL)
-		return -ENOMEM;
-	if ((rc = find_ends(graph, ends)) < 0)
-		return rc;
+static void fill_rows(struct pathcomp_graph *graph, const uint32_t *ends, uint32_t *next) {
+	memset(graph->first, 0, (graph->n_nodes + (size_t)1) * sizeof(*graph->first));
 	for (uint32_t arc = 0; arc < 2 * graph->n_links; arc++)
 		graph->first[ends[arc] + 1]++;
 	for (uint32_t node = 0; node < graph->n_nodes; node++)
 		graph->first[node + 1] += graph->first[node];
 	memcpy(next, graph->first, graph->n_nodes * sizeof(*next));
+	for (uint32_t arc = 0; arc < 2 * graph->n_links; arc++) {
+		uint32_t at = next[ends[arc]]++, link = pathcomp_arc_link(arc);
+
+		graph->edge_of[arc] = at;
+		graph->edges[at] = (struct edge){
+		        .other = ends[arc ^ 1],
+		        .arc = arc,
+		        .cost = small(graph_cost_micro(graph, link) / graph->cost_unit),
+		        .latency = small(graph_latency_ns(graph, link) / graph->latency_unit),
+		};
+	}
+}
+
+// Breadth first over all components. 'queue' has room for all nodes and becomes index_of.
+static void renumber(struct pathcomp_graph *graph, uint32_t *queue) {
+	uint32_t head = 0, tail = 0;
+
+	memset(graph->number_of, 0xff, graph->n_nodes * sizeof(*graph->number_of));
+	for (uint32_t start = 0; start < graph->n_nodes; start++) {
+		if (graph->number_of[start] != UINT32_MAX)
+			continue;
+		graph->number_of[start] = tail;
+		queue[tail++] = start;
+		while (head < tail) {
+			uint32_t node = queue[head++];
+
+			for (uint32_t i = graph->first[node]; i < graph->first[node + 1]; i++) {
+				uint32_t other = graph->edges[i].other;
+
+				if (graph->number_of[other] != UINT32_MAX)
+					continue;
+				graph->number_of[other] = tail;
+				queue[tail++] = other;
+			}
+		}
+	}
+}
+
+static int build_rows(struct pathcomp_graph *graph) {
+	CLEANUP(freep) uint32_t *ends = calloc(2 * (size_t)graph->n_links + 1, sizeof(*ends));
+	CLEANUP(freep) uint32_t *next = malloc((graph->n_nodes + (size_t)1) * sizeof(*next));
+	int rc;
+
+	if (ends == NULL || next == NULL)
+		return -ENOMEM;
+	if ((rc = find_ends(graph, ends)) < 0)
+		return rc;
+	fill_rows(graph, ends, next);
+	renumber(graph, graph->index_of);
 	for (uint32_t arc = 0; arc < 2 * graph->n_links; arc++)
-		graph->edges[next[ends[arc]]++] = (struct edge){.other = ends[arc ^ 1], .arc = arc};
+		ends[arc] = graph->number_of[ends[arc]];
+	fill_rows(graph, ends, next);
 	return 0;
+}
+
+static int take_memory(struct pathcomp_graph *graph) {
+	size_t n_nodes = graph->n_nodes + (size_t)1, n_links = graph->n_links + (size_t)1;
+
+	graph->first = calloc(n_nodes + 1, sizeof(*graph->first));
+	graph->edges = malloc(2 * n_links * sizeof(*graph->edges));
+	graph->edge_of = malloc(2 * n_links * sizeof(*graph->edge_of));
+	graph->ranks = malloc(n_links * sizeof(*graph->ranks));
+	graph->one_way = malloc(n_links);
+	graph->number_of = malloc(n_nodes * sizeof(*graph->number_of));
+	graph->index_of = malloc(n_nodes * sizeof(*graph->index_of));
+	graph->node_order = sorted(graph->topology, graph->n_nodes, compare_nodes);
+	graph->link_order = sorted(graph->topology, graph->n_links, compare_links);
+	return graph->first == NULL || graph->edges == NULL || graph->edge_of == NULL ||
+	                       graph->ranks == NULL || graph->one_way == NULL || graph->number_of == NULL ||
+	                       graph->index_of == NULL || graph->node_order == NULL ||
+	                       graph->link_order == NULL
+	               ? -ENOMEM
+	               : 0;
 }
 
 int pathcomp_graph_new(const struct topology *topology, struct pathcomp_graph **ret, struct status *status) {
@@ -136,15 +274,8 @@ int pathcomp_graph_new(const struct topology *topology, struct pathcomp_graph **
 	graph->topology = topology;
 	graph->n_nodes = (uint32_t)topology->n_nodes;
 	graph->n_links = (uint32_t)topology->n_links;
-	graph->first = calloc(topology->n_nodes + 1, sizeof(*graph->first));
-	graph->edges = calloc(2 * topology->n_links + 1, sizeof(*graph->edges));
-	graph->weights = calloc(topology->n_links + 1, sizeof(*graph->weights));
-	graph->node_order = sorted(topology, graph->n_nodes, compare_nodes);
-	graph->link_order = sorted(topology, graph->n_links, compare_links);
-	if (graph->first == NULL || graph->edges == NULL || graph->weights == NULL ||
-	    graph->node_order == NULL || graph->link_order == NULL)
-		return -ENOMEM;
-	if ((rc = weigh_links(graph, status)) < 0 || (rc = fill_rows(graph)) < 0)
+	if ((rc = take_memory(graph)) < 0 || (rc = weigh_links(graph, status)) < 0 ||
+	    (rc = build_rows(graph)) < 0 || (rc = srlgs_new(topology, &graph->srlgs)) < 0)
 		return rc;
 
 	*ret = graph;
@@ -157,9 +288,15 @@ void pathcomp_graph_free(struct pathcomp_graph *graph) {
 		return;
 	free(graph->first);
 	free(graph->edges);
-	free(graph->weights);
+	free(graph->edge_of);
+	free(graph->ranks);
+	free(graph->one_way);
+	free(graph->number_of);
+	free(graph->index_of);
 	free(graph->node_order);
 	free(graph->link_order);
+	srlgs_free(graph->srlgs);
+	landmarks_free(graph->landmarks);
 	free(graph);
 }
 
@@ -167,21 +304,16 @@ const struct topology *pathcomp_graph_topology(const struct pathcomp_graph *grap
 	return graph->topology;
 }
 
-static uint32_t node_of(const struct pathcomp_graph *graph, const char *id) {
-	uint32_t node = 0;
-
-	(void)pathcomp_graph_find_node(graph, id, &node);
-	return node;
+uint32_t pathcomp_graph_node_index(const struct pathcomp_graph *graph, uint32_t node) {
+	return graph->index_of[node];
 }
 
 uint32_t pathcomp_arc_from(const struct pathcomp_graph *graph, uint32_t arc) {
-	const struct link *link = &graph->topology->links[pathcomp_arc_link(arc)];
-
-	return node_of(graph, pathcomp_arc_direction(arc) == DIRECTION_FORWARD ? link->a : link->z);
+	return graph_edge(graph, arc ^ 1)->other;
 }
 
 uint32_t pathcomp_arc_to(const struct pathcomp_graph *graph, uint32_t arc) {
-	return pathcomp_arc_from(graph, arc ^ 1);
+	return graph_edge(graph, arc)->other;
 }
 
 static uint32_t root_of(uint32_t *parent, uint32_t node) {

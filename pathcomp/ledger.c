@@ -1,5 +1,5 @@
-// What the requests of a batch took. Requests of the same window are added up, so an arc has as many holds as
-// there are different windows, not as there are requests.
+// What the requests of a batch took. Requests of the same window are added up, so an arc has as many holds
+// as there are different windows, not as there are requests.
 // SPDX-License-Identifier: MIT
 #include "graph.h"
 #include "room.h"
@@ -101,6 +101,30 @@ int64_t ledger_most(const struct pathcomp_ledger *ledger, uint32_t arc, int64_t 
 			most = sum;
 	}
 	return most;
+}
+
+static size_t add_moment(int64_t ns, struct pathcomp_window window, int64_t *ret, size_t n, size_t most) {
+	if (n == most || ns <= window.from_ns || ns >= window.to_ns)
+		return n;
+	for (size_t i = 0; i < n; i++) {
+		if (ret[i] == ns)
+			return n;
+	}
+	ret[n] = ns;
+	return n + 1;
+}
+
+size_t pathcomp_ledger_moments(const struct pathcomp_ledger *ledger, struct pathcomp_window window,
+                               int64_t *ret, size_t most) {
+	size_t n = 0;
+
+	for (size_t arc = 0; arc < ledger->n_arcs && n < most; arc++) {
+		for (size_t i = 0; i < ledger->arcs[arc].n; i++) {
+			n = add_moment(ledger->arcs[arc].list[i].window.from_ns, window, ret, n, most);
+			n = add_moment(ledger->arcs[arc].list[i].window.to_ns, window, ret, n, most);
+		}
+	}
+	return n;
 }
 
 bool ledger_is_empty(const struct pathcomp_ledger *ledger, uint32_t arc) {

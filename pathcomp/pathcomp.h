@@ -2,8 +2,8 @@
 //
 // Meaning. A topology becomes a graph; each link has an arc for each direction, numbered 2 * link +
 // direction, links in the order of the topology. A caller says what each arc has (struct pathcomp_capacity);
-// a room turns that into what is free during one window under one policy; a search finds the shortest path on
-// which every arc is free enough, and an explanation names the links that are in the way.
+// a room turns that into what is free during one window under one policy; a search finds the shortest path
+// on which every arc is free enough, and an explanation names the links that are in the way.
 //
 // Units. Capacities come in Gbps and are compared as whole bit/s, rounded to the nearest, so that 0.1 + 0.2
 // fits where 0.3 is free (equality fits). Costs become micro-units and latencies nanoseconds, rounded to the
@@ -13,13 +13,14 @@
 // lexicographically least list of link ids, compared byte by byte. The order of nodes and links in the
 // topology never matters.
 //
-// Algorithm. Dijkstra's (Numerische Mathematik 1, 1959), backwards from the target on vectors (metric,
-// latency, hops) with a 4-ary heap, until the source is settled; then forwards over the arcs that are tight,
-// the least link id first, which is exact because every tight arc leads on to the target on a best path.
+// Algorithms. Dijkstra's (Numerische Mathematik 1, 1959) from both ends on (metric, latency, hops) as one
+// number; goal-directed by a table of all pairs or by landmarks where a graph was prepared
+// (pathcomp_graph_prepare()), which never changes an answer. Yen's and Lawler's for several paths, Suurballe's
+// for pairs, labels under limits. Each is named where it is.
 //
 // Ownership. _new allocates, _free and _fini release, both accept NULL or zeroes. A graph points into its
-// topology, a room into its graph, capacities and ledger, a search into its graph: keep the former as long as
-// the latter.
+// topology, a room into its graph, capacities and ledger, a search into its graph: keep the former as long
+// as the latter.
 //
 // Errors. 0 or -errno; 1 is the expected answer "none".
 //
@@ -54,9 +55,18 @@ DEFINE_CLEANUP(struct pathcomp_graph *, pathcomp_graph_free)
 
 const struct topology *pathcomp_graph_topology(const struct pathcomp_graph *);
 
-// The index of a node or link in the topology. Return 0 or -ENOENT.
+// Computes bounds for searches by a metric, once: seconds for hundreds of thousands of nodes, so it is worth
+// it for who asks much. While nobody searches. Returns 0 or -ENOMEM.
+int pathcomp_graph_prepare(struct pathcomp_graph *, enum path_metrics metric);
+
+// The number of a node, which is the graph's own; the index of a link in the topology; the number of a
+// shared-risk group. Return 0 or -ENOENT.
 int pathcomp_graph_find_node(const struct pathcomp_graph *, const char *id, uint32_t *ret);
 int pathcomp_graph_find_link(const struct pathcomp_graph *, const char *id, uint32_t *ret);
+int pathcomp_graph_find_srlg(const struct pathcomp_graph *, const char *id, uint32_t *ret);
+
+// The index in the topology of a node.
+uint32_t pathcomp_graph_node_index(const struct pathcomp_graph *, uint32_t node);
 
 // How many parts hang together, directions aside; 0 when there is no memory to count them.
 uint32_t pathcomp_graph_components(const struct pathcomp_graph *);
@@ -102,8 +112,12 @@ int pathcomp_ledger_new(const struct pathcomp_graph *, struct pathcomp_ledger **
 void pathcomp_ledger_free(struct pathcomp_ledger *);
 DEFINE_CLEANUP(struct pathcomp_ledger *, pathcomp_ledger_free)
 
-// Returns 0 or -ENOMEM (nothing changed).
+// Less than 0 gives back what was added for the same window. Returns 0 or -ENOMEM (nothing changed).
 int pathcomp_ledger_add(struct pathcomp_ledger *, uint32_t arc, struct pathcomp_window window, double gbps);
+
+// Up to 'most' different moments inside the window when a hold begins or ends; returns how many.
+size_t pathcomp_ledger_moments(const struct pathcomp_ledger *, struct pathcomp_window window, int64_t *ret,
+                               size_t most);
 
 enum pathcomp_refusal {
 	PATHCOMP_USABLE,  // as far as there is room
@@ -146,10 +160,27 @@ struct pathcomp_view pathcomp_room_view(const struct pathcomp_room *, uint32_t a
 
 // ---- search
 
+// Hard conditions. Lists are the caller's.
+struct pathcomp_conditions {
+	uint64_t max_latency_ns; // UINT64_MAX: any
+	uint32_t max_hops;       // UINT32_MAX: any
+	double max_utilization;  // share of each link's total that may be in use with the demand; 1: any
+	const uint32_t *links, *nodes, *srlgs; // to leave out
+	size_t n_links, n_nodes, n_srlgs;
+	const uint32_t *via; // nodes to come by, in this order
+	size_t n_via;
+};
+
+#define PATHCOMP_NO_CONDITIONS                                                                               \
+	(struct pathcomp_conditions) {                                                                       \
+		.max_latency_ns = UINT64_MAX, .max_hops = UINT32_MAX, .max_utilization = 1                   \
+	}
+
 struct pathcomp_request {
 	uint32_t from, to; // nodes
 	double gbps;
 	enum path_metrics metric;
+	const struct pathcomp_conditions *conditions; // NULL: none
 };
 
 struct pathcomp_path {
@@ -162,29 +193,85 @@ struct pathcomp_path {
 
 void pathcomp_path_fini(struct pathcomp_path *);
 
+// The path over these arcs, with its sums. Returns 0 or -ENOMEM.
+int pathcomp_room_path(const struct pathcomp_room *, const uint32_t *arcs, size_t n_arcs,
+                       struct pathcomp_path *ret);
+
+struct pathcomp_paths {
+	struct pathcomp_path *list; // best first
+	size_t n;
+	bool bounded; // the limit of work was hit: a better pair may exist
+};
+
+void pathcomp_paths_fini(struct pathcomp_paths *);
+
 // Memory for searches in one graph, to be used again and again.
 struct pathcomp_search;
 int pathcomp_search_new(const struct pathcomp_graph *, struct pathcomp_search **ret);
 void pathcomp_search_free(struct pathcomp_search *);
 DEFINE_CLEANUP(struct pathcomp_search *, pathcomp_search_free)
 
-// The shortest path that fits. Returns 0, 1 when none fits, or -ENOMEM. End 'ret' with pathcomp_path_fini().
+// All searches return 0, 1 when there is none, -ENOMEM, or -E2BIG when a hard problem (via, a pair under limits
+// or without common risks) is more work than a search is given. End what they return with its _fini().
+
+// The shortest path that fits, without loops.
 int pathcomp_search_shortest(struct pathcomp_search *, const struct pathcomp_room *,
                              const struct pathcomp_request *, struct pathcomp_path *ret);
+
+// The up to 'k' shortest ones, in order.
+int pathcomp_search_several(struct pathcomp_search *, const struct pathcomp_room *,
+                            const struct pathcomp_request *, size_t k, struct pathcomp_paths *ret);
+
+// The pair of least total metric, latency and hops that has no link, no node but the ends, or no shared-risk
+// group (and no link) in common; of several such pairs, one. The better path is first.
+int pathcomp_search_disjoint(struct pathcomp_search *, const struct pathcomp_room *,
+                             const struct pathcomp_request *, enum disjoint_kinds,
+                             struct pathcomp_paths *ret);
+
+// The most that a path can carry that keeps the conditions, if it is not less than the request's demand; the
+// shortest of the paths that carry as much.
+int pathcomp_search_width(struct pathcomp_search *, const struct pathcomp_room *,
+                          const struct pathcomp_request *, int64_t *ret_bps);
+int pathcomp_search_widest(struct pathcomp_search *, const struct pathcomp_room *,
+                           const struct pathcomp_request *, struct pathcomp_path *ret);
+
+struct pathcomp_addition {
+	uint32_t arc;
+	int64_t bps;
+};
+
+struct pathcomp_upgrade {
+	struct pathcomp_addition *list; // from source to target
+	size_t n;
+};
+
+void pathcomp_upgrade_fini(struct pathcomp_upgrade *);
+
+// The least that must be added in all to links that are up and of known total so that a path carries the
+// demand; of those, on a path of fewest hops. Limits and via are not minded: see with
+// pathcomp_room_upgraded() whether there is a path then.
+int pathcomp_search_upgrade(struct pathcomp_search *, const struct pathcomp_room *,
+                            const struct pathcomp_request *, struct pathcomp_upgrade *ret);
+
+// The room as it would be with the upgrade. Returns 0 or -ENOMEM.
+int pathcomp_room_upgraded(const struct pathcomp_room *, const struct pathcomp_upgrade *,
+                           struct pathcomp_room **ret);
 
 // ---- why not
 
 struct pathcomp_block {
-	enum block_reasons reason; // no_route: not even if all links were up and empty; down: not with the
-	                           // links that are up, even if they were empty; else capacity
-	uint32_t *cut;             // arcs, by link id; none when there is no route
+	enum block_reasons reason; // the first condition that leaves nothing: no_route (links up and empty),
+	                           // down, excluded, capacity, utilization, hops, latency
+	uint32_t *cut; // arcs, by link id; none when there is no route, for hops and latency, and for pairs
+	               // where one path would do
 	size_t n_cut;
 };
 
 void pathcomp_block_fini(struct pathcomp_block *);
 
-// Why pathcomp_search_shortest() answered 1. No arc of the cut carries the demand, every route takes one of
-// them, and each of them is needed for that (the cut is minimal). Of the cut nearest to the source and the
-// one nearest to the target it is the one of fewer links. Returns 0 or -ENOMEM.
-int pathcomp_explain(const struct pathcomp_room *, const struct pathcomp_request *,
-                     struct pathcomp_block *ret);
+// Why a search answered 1; 'disjoint' is the kind of a pair, -1 for one path. No arc of the cut may be taken,
+// every route (from one via to the next, where the first such leg is cut) takes one of them, and each of them
+// is needed for that (the cut is minimal). Of the cut nearest to the source and the one nearest to the target
+// it is the one of fewer links. Returns 0 or -ENOMEM.
+int pathcomp_explain(struct pathcomp_search *, const struct pathcomp_room *, const struct pathcomp_request *,
+                     int disjoint, struct pathcomp_block *ret);

@@ -3,10 +3,9 @@
 // SPDX-License-Identifier: MIT
 #include "room.h"
 
-#include "graph.h"
-
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #define BPS_PER_GBPS 1e9
 
@@ -67,11 +66,14 @@ static void weigh_series(const struct pathcomp_room *room, uint32_t arc, struct 
 	int64_t from_ns = room->window.from_ns;
 	size_t highest = highest_point(capacity);
 
-	for (size_t i = 0; i < capacity->n_series; i++) {
+	for (size_t i = 0; i < capacity->n_series && from_ns < room->window.to_ns; i++) {
 		const struct band_point *point = &capacity->series[i];
 		double used_gbps = i == highest ? fmax(point->upper, capacity->forecast_gbps) : point->upper;
+		int64_t to_ns = point->ts_ns < room->window.to_ns ? point->ts_ns : room->window.to_ns;
 
-		weigh_part(room, arc, from_ns, point->ts_ns, pathcomp_bps(used_gbps), view);
+		if (point->ts_ns <= room->window.from_ns && i + 1 < capacity->n_series)
+			continue;
+		weigh_part(room, arc, from_ns, to_ns, pathcomp_bps(used_gbps), view);
 		from_ns = point->ts_ns;
 	}
 	if (from_ns < room->window.to_ns && !ledger_is_empty(room->ledger, arc))
@@ -114,23 +116,27 @@ void pathcomp_room_refresh(struct pathcomp_room *room, uint32_t arc) {
 	struct pathcomp_view view = pathcomp_room_view(room, arc);
 
 	room->refusals[arc] = (uint8_t)view.refusal;
-	room->available_bps[arc] = view.refusal == PATHCOMP_USABLE ? view.available_bps : INT64_MIN;
+	room_set_available(room, arc, view.refusal == PATHCOMP_USABLE ? view.available_bps : INT64_MIN);
+}
+
+static int take_memory(struct pathcomp_room *room) {
+	size_t n_arcs = 2 * (size_t)room->graph->n_links;
+
+	room->free = malloc((n_arcs + 1) * sizeof(*room->free));
+	room->refusals = malloc(n_arcs + 1);
+	return room->free == NULL || room->refusals == NULL ? -ENOMEM : 0;
 }
 
 int pathcomp_room_new(const struct pathcomp_graph *graph, const struct pathcomp_capacity *capacities,
                       struct pathcomp_window window, enum unknown_policies policy,
                       const struct pathcomp_ledger *ledger, struct pathcomp_room **ret) {
 	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = calloc(1, sizeof(*room));
-	uint32_t n_arcs = 2 * graph->n_links;
-
 	if (room == NULL)
 		return -ENOMEM;
 	*room = (struct pathcomp_room){graph, capacities, ledger, window, policy, NULL, NULL};
-	room->available_bps = malloc((n_arcs + (size_t)1) * sizeof(*room->available_bps));
-	room->refusals = malloc(n_arcs + (size_t)1);
-	if (room->available_bps == NULL || room->refusals == NULL)
+	if (take_memory(room) < 0)
 		return -ENOMEM;
-	for (uint32_t arc = 0; arc < n_arcs; arc++)
+	for (uint32_t arc = 0; arc < 2 * graph->n_links; arc++)
 		pathcomp_room_refresh(room, arc);
 
 	*ret = room;
@@ -138,10 +144,27 @@ int pathcomp_room_new(const struct pathcomp_graph *graph, const struct pathcomp_
 	return 0;
 }
 
+int room_copy(const struct pathcomp_room *room, struct pathcomp_room **ret) {
+	CLEANUP(pathcomp_room_freep) struct pathcomp_room *copy = malloc(sizeof(*copy));
+	size_t n_arcs = 2 * (size_t)room->graph->n_links;
+
+	if (copy == NULL)
+		return -ENOMEM;
+	*copy = *room;
+	if (take_memory(copy) < 0)
+		return -ENOMEM;
+	memcpy(copy->free, room->free, n_arcs * sizeof(*copy->free));
+	memcpy(copy->refusals, room->refusals, n_arcs);
+
+	*ret = copy;
+	copy = NULL;
+	return 0;
+}
+
 void pathcomp_room_free(struct pathcomp_room *room) {
 	if (room == NULL)
 		return;
-	free(room->available_bps);
+	free(room->free);
 	free(room->refusals);
 	free(room);
 }

@@ -22,6 +22,13 @@ static void warn(void *context, const char *text) {
 	log_warning("%s", text);
 }
 
+static void tell_defect(void *context, const char *text) {
+	size_t *n_told = context;
+
+	(*n_told)++;
+	log_error("%s", text);
+}
+
 static int print_json(const struct message *message, const void *body) {
 	CLEANUP(freep) char *text = NULL;
 	int rc;
@@ -138,7 +145,9 @@ static const struct argp topology_argp = {
         .options = topology_options,
         .parser = parse_topology,
         .args_doc = "check FILE\nconvert FILE",
-        .doc = "Checks a topology file (JSON, or CSV: x.links.csv beside x.nodes.csv), or prints it as JSON.",
+        .doc = "Checks a topology file and lists every defect, or prints it as JSON. Read are JSON, Topology "
+               "Zoo's "
+               "GraphML (.graphml), SNDlib's native format (.txt) and CSV (x.links.csv beside x.nodes.csv).",
         .children = topology_children,
 };
 
@@ -148,14 +157,19 @@ int command_topology(int argc, char **argv) {
 	struct reader_options reading = {.warn = warn};
 	struct status status = {.message = "out of memory"};
 	struct topology topology;
+	size_t n_told = 0;
 
 	options_init(&given.options, 0);
 	argp_parse(&topology_argp, argc, argv, 0, NULL, &given);
 	if (given.action == NULL)
 		return EXIT_USAGE;
 	reading.capacity_scale = given.options.origin.capacity_scale;
+	if (given.action->run == check)
+		reading.defect = tell_defect;
+	reading.context = &n_told; // warnings do without
 	if (reader_read(given.path, &reading, &topology, &document, &status) < 0) {
-		log_error("%s", status.message);
+		if (n_told != 1) // one that was told says it all
+			log_error("%s", status.message);
 		return EXIT_ERROR;
 	}
 	if (given.options.defaults.topology_id != NULL)

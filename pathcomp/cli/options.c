@@ -71,7 +71,9 @@ double option_real(struct argp_state *state, const char *name, const char *text,
 enum { OPT_CAPACITY_UNIT = 0x100, OPT_API, OPT_METRIC, OPT_QUANTILE, OPT_FORECASTER, OPT_UNKNOWN, OPT_JSON };
 
 static const struct argp_option source_options[] = {
-        {"file", 'f', "FILE", 0, "Topology from a file: JSON, or CSV (x.links.csv beside x.nodes.csv)", 1},
+        {"file", 'f', "FILE", 0,
+         "Topology from a file: JSON, GraphML, SNDlib native (.txt), or CSV (x.links.csv beside x.nodes.csv)",
+         1},
         {"topology", 't', "ID", 0, "Topology that analyticsd holds (default admin)", 1},
         {"api", OPT_API, "ENDPOINT", 0,
          "Where analyticsd answers (default $LINKCAST_API); with --file, only forecasts come from there", 1},

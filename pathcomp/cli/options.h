@@ -1,5 +1,5 @@
-// options.h: what the forms of the command have in common: where topology and forecasts come from, and what a
-// request gets that doesn't say otherwise.
+// options.h: what the forms of the command have in common: where topology and forecasts come from, and what
+// a request gets that doesn't say otherwise.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -55,8 +55,10 @@ static int documents_add(struct documents *documents, struct document *document)
 
 void origin_topology_fini(struct origin_topology *topology) {
 	documents_fini(&topology->documents);
+	documents_fini(&topology->fresh);
 	free(topology->capacities);
 	free(topology->lists);
+	free(topology->reservations);
 	*topology = (struct origin_topology){0};
 }
 
@@ -80,6 +82,10 @@ void origin_close(struct origin *origin) {
 		return;
 	client_close(origin->client);
 	free(origin);
+}
+
+void origin_retry(struct origin *origin) {
+	origin->silence = (struct status){0};
 }
 
 bool origin_has_forecasts(const struct origin *origin) {
@@ -127,7 +133,8 @@ static void take_link(const struct link *link, struct pathcomp_capacity arcs[2])
 static int read_file(struct origin *origin, const char *topology_id, struct origin_topology *ret,
                      struct status *status) {
 	struct warnings warnings = {0};
-	const struct reader_options options = {origin->options->capacity_scale, warn, &warnings};
+	const struct reader_options options = {
+	        .capacity_scale = origin->options->capacity_scale, .warn = warn, .context = &warnings};
 	struct document *document;
 	int rc;
 
@@ -162,7 +169,7 @@ static int connect_api(struct origin *origin, struct status *status) {
 	return client_open(origin->endpoint, WORK_TIMEOUT_MS, &origin->client, status);
 }
 
-static int call(struct origin *origin, enum op op, const void *request, void *reply,
+int origin_call(struct origin *origin, enum op op, const void *request, void *reply,
                 struct documents *documents, struct status *status) {
 	struct document *document = NULL;
 	struct status own = {0};
@@ -214,12 +221,17 @@ static void take_view(const struct link_view *view, struct link *link, struct pa
 		arcs[1].current_gbps = NAN;
 	if (view->admin_up)
 		arcs[0].state = arcs[1].state = (enum states)view->state;
+	// what services hold is told apart, with its times
+	if (HAS(view, link_view, reserved_gbps))
+		arcs[0].current_gbps = fmax(arcs[0].current_gbps - view->reserved_gbps, 0);
+	if (HAS(view, link_view, reserved_reverse_gbps))
+		arcs[1].current_gbps = fmax(arcs[1].current_gbps - view->reserved_reverse_gbps, 0);
 }
 
 struct pages {
 	struct topology_view *list;
 	size_t n;
-	size_t n_nodes, n_links;
+	size_t n_nodes, n_links, n_reservations;
 };
 
 static int pages_add(struct pages *pages, const struct topology_view *page) {
@@ -231,6 +243,7 @@ static int pages_add(struct pages *pages, const struct topology_view *page) {
 	pages->list[pages->n++] = *page;
 	pages->n_nodes += page->n_nodes;
 	pages->n_links += page->n_links;
+	pages->n_reservations += page->n_reservations;
 	return 0;
 }
 
@@ -253,14 +266,14 @@ static int check_page(const struct origin *origin, const struct pages *pages,
 static int get_pages(struct origin *origin, const char *topology_id, struct pages *pages,
                      struct documents *documents, struct status *status) {
 	struct topology_query query;
-	struct topology_view page;
+	struct topology_view page = {0};
 	int rc;
 
 	topology_query_init(&query);
 	if (topology_id != NULL)
 		query.topology_id = topology_id;
 	do {
-		if ((rc = call(origin, OP_GET_TOPOLOGY, &query, &page, documents, status)) < 0 ||
+		if ((rc = origin_call(origin, OP_GET_TOPOLOGY, &query, &page, documents, status)) < 0 ||
 		    (rc = check_page(origin, pages, &page, query.page, status)) < 0 ||
 		    (rc = pages_add(pages, &page)) < 0)
 			return rc;
@@ -275,18 +288,22 @@ static int join_pages(const struct pages *pages, struct origin_topology *ret) {
 
 	ret->lists = lists;
 	ret->capacities = calloc(2 * pages->n_links + 1, sizeof(*ret->capacities));
-	if (lists == NULL || ret->capacities == NULL)
+	ret->reservations = calloc(pages->n_reservations + 1, sizeof(*ret->reservations));
+	if (lists == NULL || ret->capacities == NULL || ret->reservations == NULL)
 		return -ENOMEM;
 	topology_init(topology);
 	topology->topology_id = pages->list[0].topology_id;
 	topology->links = (struct link *)(void *)lists;
 	topology->nodes = (struct node *)(void *)(lists + pages->n_links * sizeof(struct link));
 	ret->version = pages->list[0].version;
+	ret->has_ledger = HAS(&pages->list[0], topology_view, ledger_version);
 	for (size_t p = 0; p < pages->n; p++) {
 		const struct topology_view *page = &pages->list[p];
 
 		for (size_t i = 0; i < page->n_nodes; i++)
 			topology->nodes[topology->n_nodes++] = page->nodes[i];
+		for (size_t i = 0; i < page->n_reservations; i++)
+			ret->reservations[ret->n_reservations++] = page->reservations[i];
 		for (size_t i = 0; i < page->n_links; i++, topology->n_links++)
 			take_view(&page->links[i], &topology->links[topology->n_links],
 			          &ret->capacities[2 * topology->n_links]);
@@ -327,14 +344,17 @@ int origin_get_topology(struct origin *origin, const char *topology_id, struct o
 
 // ---- forecasts
 
-static void take_forecast(const struct link_forecast *forecast, struct pathcomp_capacity *capacity) {
+static void take_forecast(const struct link_forecast *forecast, bool has_ledger,
+                          struct pathcomp_capacity *capacity) {
 	bool down = capacity->state == STATE_DOWN || capacity->state == STATE_ADMIN_DOWN;
 
 	if (!down)
 		capacity->state = (enum states)forecast->state;
 	if (HAS(forecast, link_forecast, total_capacity_gbps))
 		capacity->total_gbps = forecast->total_capacity_gbps;
-	capacity->reserved_gbps = forecast->reserved_gbps;
+	capacity->reserved_gbps = has_ledger ? 0 : forecast->reserved_gbps;
+	if (HAS(forecast, link_forecast, background_gbps))
+		capacity->current_gbps = forecast->background_gbps;
 	if (forecast->samples == 0)
 		return; // its answer is then the current use, which is known
 	capacity->forecast_gbps = forecast->forecast_used_capacity_gbps;
@@ -372,6 +392,8 @@ static void init_query(const struct origin_forecast_query *query, struct topolog
 	ret->quantile = query->quantile;
 	ret->series = true;
 	ret->limit = (int64_t)fmin(fmax(limit, 1), LIMIT_PAGE);
+	if (query->as_of_ns != 0)
+		SET(ret, topology_forecast_query, as_of_ns, query->as_of_ns);
 	if (query->start_ns != 0)
 		SET(ret, topology_forecast_query, start_ns, query->start_ns);
 }
@@ -394,7 +416,7 @@ static int get_forecast_page(struct origin *origin, struct topology_forecast_que
 	int rc;
 
 	do
-		rc = call(origin, OP_FORECAST_TOPOLOGY, request, ret, documents, status);
+		rc = origin_call(origin, OP_FORECAST_TOPOLOGY, request, ret, documents, status);
 	while (rc == -ENOBUFS && ask_for_less(request));
 	if (rc == 0 && HAS(ret, topology_forecast, next_page) && ret->next_page <= request->page)
 		return status_set(status, STATUS_INTERNAL, "%s: pages of forecasts without an end",
@@ -402,11 +424,12 @@ static int get_forecast_page(struct origin *origin, struct topology_forecast_que
 	return rc;
 }
 
-static void take_page(const struct topology_forecast *page, const struct pathcomp_graph *graph,
-                      struct pathcomp_capacity *capacities, uint32_t *arc) {
+static void take_page(const struct topology_forecast *page, const struct origin_forecast_query *query,
+                      const struct pathcomp_graph *graph, struct pathcomp_capacity *capacities,
+                      uint32_t *arc) {
 	for (size_t i = 0; i < page->n_link_capacities; i++) {
 		if (find_arc(graph, &page->link_capacities[i], *arc, arc) == 0)
-			take_forecast(&page->link_capacities[i], &capacities[*arc]);
+			take_forecast(&page->link_capacities[i], query->has_ledger, &capacities[*arc]);
 	}
 }
 
@@ -414,7 +437,7 @@ int origin_get_forecast(struct origin *origin, const struct origin_forecast_quer
                         const struct pathcomp_graph *graph, struct pathcomp_capacity *capacities,
                         struct documents *documents, struct status *status) {
 	struct topology_forecast_query request;
-	struct topology_forecast page;
+	struct topology_forecast page = {0};
 	uint32_t arc = 0;
 	int rc;
 
@@ -426,7 +449,7 @@ int origin_get_forecast(struct origin *origin, const struct origin_forecast_quer
 			return status_set(status, STATUS_ABORTED,
 			                  "topology '%s' changed while its forecasts were read",
 			                  query->topology_id);
-		take_page(&page, graph, capacities, &arc);
+		take_page(&page, query, graph, capacities, &arc);
 		request.page = page.next_page;
 	} while (HAS(&page, topology_forecast, next_page));
 	return 0;

@@ -26,8 +26,11 @@ struct origin_topology {
 	struct topology topology;
 	int64_t version; // 0 for a file
 	struct pathcomp_capacity *capacities;
-	struct documents documents;
-	void *lists; // built from pages
+	struct documents documents, fresh; // fresh: of capacities and reservations read later
+	void *lists;                       // built from pages
+	struct reservation *reservations;  // what admitted services hold
+	size_t n_reservations;
+	bool has_ledger; // reservations are all there are: forecasts need not tell them
 };
 void origin_topology_fini(struct origin_topology *);
 
@@ -35,11 +38,20 @@ struct origin_forecast_query {
 	const char *topology_id;
 	int64_t version;  // of the topology that the answer is for; 0: any
 	int64_t start_ns; // 0: now
+	int64_t as_of_ns; // 0: now
 	double duration_seconds;
 	double quantile;
+	bool has_ledger; // the topology told the reservations
 };
 
 struct origin;
+
+// Asks again who was found not to answer.
+void origin_retry(struct origin *);
+
+// A request of another kind to analyticsd; 'documents' keeps the reply. As origin_get_topology().
+int origin_call(struct origin *, enum op op, const void *request, void *reply, struct documents *,
+                struct status *status);
 
 // 'options' must outlive the origin. Nothing is contacted yet. Returns 0, -ENOMEM, or -EINVAL with 'status'.
 int origin_open(const struct origin_options *, struct origin **ret, struct status *status);

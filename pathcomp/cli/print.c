@@ -5,6 +5,7 @@
 #include "table.h"
 #include "text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -71,15 +72,15 @@ static void fill_cut_row(const struct answer *answer, size_t i, struct row *row)
 	}
 }
 
-static int print_hops(const struct answer *answer, FILE *file) {
+static int print_hops(const struct answer *answer, const struct pathcomp_path *path, FILE *file) {
 	CLEANUP(table_freep) struct table *table = NULL;
 	struct row row;
 	int rc;
 
 	if ((rc = table_new(columns, N_HOP_CELLS, &table)) < 0)
 		return rc;
-	for (size_t i = 0; i < answer->path.n_arcs; i++) {
-		fill_row(answer, answer->path.arcs[i], &row);
+	for (size_t i = 0; i < path->n_arcs; i++) {
+		fill_row(answer, path->arcs[i], &row);
 		if ((rc = table_add(table, row.cells)) < 0)
 			return rc;
 	}
@@ -103,9 +104,7 @@ static int print_cut(const struct answer *answer, FILE *file) {
 	return table_print(table, file);
 }
 
-static void print_sum(const struct answer *answer, FILE *file) {
-	const struct path *path = answer->message.paths;
-
+static void print_sum(const struct path *path, FILE *file) {
 	fprintf(file, "%" PRId64 " hop%s, cost %.12g, latency %.6g ms, ", path->hops,
 	        path->hops == 1 ? "" : "s", path->cost, path->latency_ms);
 	if (HAS(path, path, bottleneck_gbps))
@@ -139,13 +138,63 @@ static void print_reason(const struct answer *answer, FILE *file) {
 	        [BLOCK_REASON_NO_ROUTE] = "there is no route, whatever the capacity",
 	        [BLOCK_REASON_DOWN] = "links that are down cut every route",
 	        [BLOCK_REASON_CAPACITY] = "every route takes one of these links, none of which has room",
+	        [BLOCK_REASON_EXCLUDED] = "what is excluded cuts every route",
+	        [BLOCK_REASON_UTILIZATION] =
+	                "every route takes one of these links, none of which may be so full",
+	        [BLOCK_REASON_HOPS] = "what has room takes more hops",
+	        [BLOCK_REASON_LATENCY] = "what has room takes longer",
 	};
+	bool by_search = answer->block.n_cut == 0 && answer->block.reason != BLOCK_REASON_NO_ROUTE &&
+	                 answer->block.reason != BLOCK_REASON_HOPS &&
+	                 answer->block.reason != BLOCK_REASON_LATENCY;
 
-	fprintf(file, "blocked (%s): no path from %s to %s for %.6g Gbps: %s\n",
-	        choice_word(&block_reasons_choices, (int)answer->block.reason), answer->query->from,
+	fprintf(file, "blocked (%s): no %s from %s to %s for %.6g Gbps: %s\n",
+	        choice_word(&block_reasons_choices, (int)answer->block.reason),
+	        HAS(answer->query, path_query, disjoint) ? "pair of paths" : "path", answer->query->from,
 	        answer->query->to, answer->query->gbps,
-	        is_all_unknown(answer) ? "what these links can carry is not known (see --unknown)"
-	                               : texts[answer->block.reason]);
+	        by_search                ? "without this condition there would be"
+	        : is_all_unknown(answer) ? "what these links can carry is not known (see --unknown)"
+	                                 : texts[answer->block.reason]);
+}
+
+static void print_upgrade(const struct path_offers *offers, FILE *file) {
+	for (size_t i = 0; i < offers->n_upgrade; i++)
+		fprintf(file, "%s%.6g Gbps more on %s %s", i == 0 ? "  with " : ", ",
+		        offers->upgrade[i].add_gbps, offers->upgrade[i].link,
+		        choice_word(&directions_choices, offers->upgrade[i].direction));
+	if (offers->n_upgrade > 0)
+		fputc('\n', file);
+}
+
+static void print_offers(const struct path_offers *offers, FILE *file) {
+	char duration[DURATION_TEXT_SIZE];
+
+	if (offers == NULL || (offers->has == 0 && offers->earliest_start == NULL && offers->n_upgrade == 0))
+		return;
+	fprintf(file, "what would fit:\n");
+	if (HAS(offers, path_offers, max_gbps))
+		fprintf(file, "  %.6g Gbps\n", offers->max_gbps);
+	if (offers->earliest_start != NULL)
+		fprintf(file, "  a start at %s\n", offers->earliest_start);
+	if (HAS(offers, path_offers, max_duration_seconds))
+		fprintf(file, "  a duration of %s\n",
+		        text_from_seconds(offers->max_duration_seconds, duration));
+	print_upgrade(offers, file);
+}
+
+static int print_paths(const struct answer *answer, FILE *file) {
+	int rc;
+
+	for (size_t i = 0; i < answer->paths.n; i++) {
+		if (answer->paths.n > 1)
+			fprintf(file, "%spath %zu of %zu\n", i > 0 ? "\n" : "", i + 1, answer->paths.n);
+		if ((rc = print_hops(answer, &answer->paths.list[i], file)) < 0)
+			return rc;
+		print_sum(&answer->message.paths[i], file);
+	}
+	if (answer->paths.bounded)
+		fputs("the limit of work was hit: a better pair may exist\n", file);
+	return 0;
 }
 
 int print_answer(const struct answer *answer, FILE *file) {
@@ -154,10 +203,19 @@ int print_answer(const struct answer *answer, FILE *file) {
 	if (answer->message.status == PATH_STATUS_BLOCKED) {
 		print_reason(answer, file);
 		rc = print_cut(answer, file);
+		print_offers(answer->message.offers, file);
 	} else {
-		rc = print_hops(answer, file);
-		print_sum(answer, file);
+		rc = print_paths(answer, file);
 	}
 	print_source(answer, file);
 	return rc;
+}
+
+int print_json(const struct path_answer *answer, FILE *file) {
+	CLEANUP(freep) char *text = NULL;
+	int rc;
+
+	if ((rc = reply_to_json(&path_answer_message, NULL, answer, true, &text)) < 0)
+		return rc;
+	return fprintf(file, "%s\n", text) < 0 ? -EIO : 0;
 }

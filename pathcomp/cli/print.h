@@ -8,3 +8,6 @@
 
 // Returns 0 or -ENOMEM.
 int print_answer(const struct answer *, FILE *file);
+
+// An answer as indented JSON. Returns 0, -ENOMEM or -EIO.
+int print_json(const struct path_answer *answer, FILE *file);

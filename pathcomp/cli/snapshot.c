@@ -12,6 +12,9 @@
 
 #define VERSION_TRIES 3
 
+// Preparing a graph takes as long as some dozens of searches.
+#define PREPARE_AFTER 20
+
 static void outlook_free(struct outlook *outlook) {
 	if (outlook == NULL)
 		return;
@@ -23,13 +26,19 @@ static void outlook_free(struct outlook *outlook) {
 }
 DEFINE_CLEANUP(struct outlook *, outlook_free)
 
-static void snapshot_empty(struct snapshot *snapshot) {
+static void drop_outlooks(struct snapshot *snapshot) {
 	while (snapshot->outlooks != NULL) {
 		struct outlook *next = snapshot->outlooks->next;
 
 		outlook_free(snapshot->outlooks);
 		snapshot->outlooks = next;
 	}
+	snapshot->n_outlooks = 0;
+}
+
+static void snapshot_empty(struct snapshot *snapshot) {
+	drop_outlooks(snapshot);
+	memset(snapshot->n_asked, 0, sizeof(snapshot->n_asked));
 	pathcomp_ledger_free(snapshot->ledger);
 	pathcomp_search_free(snapshot->search);
 	pathcomp_graph_free(snapshot->graph);
@@ -51,6 +60,31 @@ void snapshots_fini(struct snapshots *snapshots) {
 	origin_close(snapshots->origin);
 }
 
+static int hold(struct snapshot *snapshot, const struct reservation *reservation, double factor) {
+	struct pathcomp_window window = {reservation->start_ns, INT64_MAX};
+	uint32_t link;
+
+	if (HAS(reservation, reservation, end_ns))
+		window.to_ns = reservation->end_ns;
+	if (pathcomp_graph_find_link(snapshot->graph, reservation->link_id, &link) < 0)
+		return 0;
+	return pathcomp_ledger_add(snapshot->ledger,
+	                           pathcomp_arc(link, (enum directions)reservation->direction), window,
+	                           factor * reservation->gbps);
+}
+
+static int open_ledger(struct snapshot *snapshot) {
+	int rc;
+
+	pathcomp_ledger_free(snapshot->ledger);
+	snapshot->ledger = NULL;
+	if ((rc = pathcomp_ledger_new(snapshot->graph, &snapshot->ledger)) < 0)
+		return rc;
+	for (size_t i = 0; i < snapshot->topology.n_reservations && rc == 0; i++)
+		rc = hold(snapshot, &snapshot->topology.reservations[i], 1);
+	return rc;
+}
+
 static int fill(struct origin *origin, struct snapshot *snapshot, struct status *status) {
 	int rc;
 
@@ -58,7 +92,7 @@ static int fill(struct origin *origin, struct snapshot *snapshot, struct status 
 	    (rc = pathcomp_graph_new(&snapshot->topology.topology, &snapshot->graph, status)) < 0 ||
 	    (rc = pathcomp_search_new(snapshot->graph, &snapshot->search)) < 0)
 		return rc;
-	return pathcomp_ledger_new(snapshot->graph, &snapshot->ledger);
+	return open_ledger(snapshot);
 }
 
 static bool is_asked(const struct snapshot *snapshot, const char *topology_id) {
@@ -98,12 +132,16 @@ int snapshots_get(struct snapshots *snapshots, const char *topology_id, struct s
 
 static int take_time(const struct origin_options *options, const struct path_query *query,
                      struct outlook *outlook, struct status *status) {
-	int64_t start_ns = options->now_ns;
+	int64_t now_ns = options->now_ns, start_ns;
 
-	if (query->start != NULL && text_to_time_ns(query->start, options->now_ns, &start_ns) < 0)
+	if (query->as_of != NULL && (text_to_time_ns(query->as_of, now_ns, &now_ns) < 0 || now_ns <= 0))
+		return status_set(status, STATUS_INVALID_ARGUMENT,
+		                  "as_of: '%.100s' is no time (RFC 3339, -6h, or ns)", query->as_of);
+	start_ns = now_ns;
+	if (query->start != NULL && text_to_time_ns(query->start, now_ns, &start_ns) < 0)
 		return status_set(status, STATUS_INVALID_ARGUMENT,
 		                  "start: '%.100s' is no time (RFC 3339, +6h, or ns)", query->start);
-	if (start_ns < options->now_ns)
+	if (start_ns < now_ns)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "start: '%.100s' is in the past",
 		                  query->start);
 	outlook->has_duration = HAS(query, path_query, duration_seconds);
@@ -111,7 +149,8 @@ static int take_time(const struct origin_options *options, const struct path_que
 	if (outlook->has_duration && query->duration_seconds * 1e9 < (double)(INT64_MAX - start_ns))
 		outlook->window.to_ns = start_ns + llround(query->duration_seconds * 1e9);
 	outlook->query = (struct origin_forecast_query){
-	        .start_ns = start_ns > options->now_ns ? start_ns : 0,
+	        .start_ns = start_ns > now_ns ? start_ns : 0,
+	        .as_of_ns = query->as_of != NULL ? now_ns : 0,
 	        .duration_seconds = query->duration_seconds,
 	        .quantile = query->quantile,
 	};
@@ -155,6 +194,7 @@ static int ask_forecast(struct snapshots *snapshots, struct snapshot *snapshot, 
 			return rc;
 		outlook->query.topology_id = snapshot->topology.topology.topology_id;
 		outlook->query.version = snapshot->topology.version;
+		outlook->query.has_ledger = snapshot->topology.has_ledger;
 		rc = origin_get_forecast(snapshots->origin, &outlook->query, snapshot->graph,
 		                         outlook->capacities, &outlook->documents, status);
 	}
@@ -163,7 +203,8 @@ static int ask_forecast(struct snapshots *snapshots, struct snapshot *snapshot, 
 
 // What is wrong with the request itself is no failure of the forecaster.
 static bool may_fall_back(const struct outlook *outlook, int rc) {
-	return outlook->mode == FORECASTER_AUTO && rc != -EINVAL && rc != -ENOMEM && rc != -EAGAIN;
+	return outlook->mode == FORECASTER_AUTO && outlook->query.as_of_ns == 0 && rc != -EINVAL &&
+	       rc != -ENOMEM && rc != -EAGAIN;
 }
 
 static int look_out(struct snapshots *snapshots, struct snapshot *snapshot, struct outlook *outlook,
@@ -171,6 +212,11 @@ static int look_out(struct snapshots *snapshots, struct snapshot *snapshot, stru
 	struct status failure = {0};
 	int rc;
 
+	if (outlook->query.as_of_ns != 0 && (!outlook->has_duration || outlook->mode == FORECASTER_OFF ||
+	                                     !origin_has_forecasts(snapshots->origin)))
+		return status_set(status, STATUS_FAILED_PRECONDITION,
+		                  "as_of: only forecasts are known of another moment (give a duration, and "
+		                  "analyticsd)");
 	if (!outlook->has_duration) {
 		use_current(outlook, snapshot, "no duration given", "");
 		return 0;
@@ -200,7 +246,9 @@ static struct outlook *find_outlook(const struct snapshot *snapshot, const struc
 	for (struct outlook *at = snapshot->outlooks; at != NULL; at = at->next) {
 		if (at->mode == wanted->mode && at->has_duration == wanted->has_duration &&
 		    at->window.from_ns == wanted->window.from_ns &&
-		    at->window.to_ns == wanted->window.to_ns && at->query.quantile == wanted->query.quantile)
+		    at->window.to_ns == wanted->window.to_ns &&
+		    at->query.quantile == wanted->query.quantile &&
+		    at->query.as_of_ns == wanted->query.as_of_ns)
 			return at;
 	}
 	return NULL;
@@ -225,6 +273,7 @@ int snapshot_outlook(struct snapshots *snapshots, struct snapshot *snapshot, con
 		return rc;
 	outlook->next = snapshot->outlooks;
 	snapshot->outlooks = *ret = outlook;
+	snapshot->n_outlooks++;
 	outlook = NULL;
 	return 0;
 }
@@ -243,6 +292,23 @@ int outlook_room(struct outlook *outlook, const struct snapshot *snapshot, enum 
 	return 0;
 }
 
+// ---- what changes
+
+int snapshot_prepare(struct snapshot *snapshot, enum path_metrics metric) {
+	if (++snapshot->n_asked[metric] != PREPARE_AFTER)
+		return 0;
+	return pathcomp_graph_prepare(snapshot->graph, metric);
+}
+
+static void refresh_rooms(struct snapshot *snapshot, uint32_t arc) {
+	for (struct outlook *outlook = snapshot->outlooks; outlook != NULL; outlook = outlook->next) {
+		for (int policy = 0; policy < N_unknown_policies; policy++) {
+			if (outlook->rooms[policy] != NULL)
+				pathcomp_room_refresh(outlook->rooms[policy], arc);
+		}
+	}
+}
+
 int snapshot_take(struct snapshot *snapshot, const struct outlook *outlook, const struct pathcomp_path *path,
                   double gbps) {
 	int rc;
@@ -250,12 +316,88 @@ int snapshot_take(struct snapshot *snapshot, const struct outlook *outlook, cons
 	for (size_t i = 0; i < path->n_arcs; i++) {
 		if ((rc = pathcomp_ledger_add(snapshot->ledger, path->arcs[i], outlook->window, gbps)) < 0)
 			return rc;
-		for (struct outlook *other = snapshot->outlooks; other != NULL; other = other->next) {
-			for (int policy = 0; policy < N_unknown_policies; policy++) {
-				if (other->rooms[policy] != NULL)
-					pathcomp_room_refresh(other->rooms[policy], path->arcs[i]);
-			}
-		}
+		refresh_rooms(snapshot, path->arcs[i]);
 	}
 	return 0;
+}
+
+int snapshot_lend(struct snapshot *snapshot, const char *service_id, double factor) {
+	for (size_t i = 0; i < snapshot->topology.n_reservations; i++) {
+		const struct reservation *reservation = &snapshot->topology.reservations[i];
+		uint32_t link;
+		int rc;
+
+		if (strcmp(reservation->service_id, service_id) != 0 ||
+		    pathcomp_graph_find_link(snapshot->graph, reservation->link_id, &link) < 0)
+			continue;
+		if ((rc = hold(snapshot, reservation, factor)) < 0)
+			return rc;
+		refresh_rooms(snapshot, pathcomp_arc(link, (enum directions)reservation->direction));
+	}
+	return 0;
+}
+
+// The same version: the same nodes and links, so the graph is kept, and what was prepared for it. Its
+// capacities and reservations are the new ones; their documents join those of the topology they belong to.
+static int renew(struct snapshot *snapshot, struct origin_topology *read) {
+	struct origin_topology *old = &snapshot->topology;
+	struct pathcomp_capacity *capacities = old->capacities;
+	struct reservation *reservations = old->reservations;
+	struct documents documents = old->fresh;
+
+	drop_outlooks(snapshot);
+	old->capacities = read->capacities;
+	old->reservations = read->reservations;
+	old->n_reservations = read->n_reservations;
+	old->has_ledger = read->has_ledger;
+	old->fresh = read->documents;
+	read->capacities = capacities;
+	read->reservations = reservations;
+	read->documents = documents;
+	return open_ledger(snapshot);
+}
+
+static bool is_same(const struct origin_topology *left, const struct origin_topology *right) {
+	return left->version != 0 && left->version == right->version &&
+	       left->topology.n_links == right->topology.n_links &&
+	       left->topology.n_nodes == right->topology.n_nodes &&
+	       strcmp(left->topology.topology_id, right->topology.topology_id) == 0;
+}
+
+static void refresh(struct origin *origin, struct snapshot *snapshot) {
+	struct origin_topology read = {0};
+
+	if (snapshot->rc == 0 && snapshot->topology.version == 0) { // a file stays as it was read
+		drop_outlooks(snapshot);
+		return;
+	}
+	if (snapshot->rc == 0)
+		snapshot->rc = origin_get_topology(origin, snapshot->asked_id, &read, &snapshot->status);
+	if (snapshot->rc == 0 && is_same(&snapshot->topology, &read)) {
+		snapshot->rc = renew(snapshot, &read);
+	} else {
+		snapshot_empty(snapshot);
+		if (snapshot->rc == 0)
+			snapshot->rc = fill(origin, snapshot, &snapshot->status);
+	}
+	origin_topology_fini(&read);
+}
+
+void snapshots_refresh(struct snapshots *snapshots) {
+	struct snapshot **at = &snapshots->list;
+
+	origin_retry(snapshots->origin);
+	while (*at != NULL) {
+		struct snapshot *snapshot = *at;
+
+		refresh(snapshots->origin, snapshot);
+		if (snapshot->rc == 0) {
+			at = &snapshot->next;
+			continue;
+		}
+		*at = snapshot->next;
+		snapshot_empty(snapshot);
+		free(snapshot->asked_id);
+		free(snapshot);
+	}
 }

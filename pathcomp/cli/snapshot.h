@@ -31,8 +31,10 @@ struct snapshot {
 	struct origin_topology topology;
 	struct pathcomp_graph *graph;
 	struct pathcomp_search *search;
-	struct pathcomp_ledger *ledger;
+	struct pathcomp_ledger *ledger; // reservations, and what requests took
 	struct outlook *outlooks;
+	size_t n_outlooks;
+	unsigned n_asked[N_path_metrics]; // requests
 };
 
 struct snapshots {
@@ -54,5 +56,15 @@ int snapshot_outlook(struct snapshots *, struct snapshot *, const struct path_qu
 int outlook_room(struct outlook *, const struct snapshot *, enum unknown_policies,
                  struct pathcomp_room **ret);
 
-// A path is taken: later requests see less of it. Returns 0 or -ENOMEM.
+// Prepares the graph for searches by a metric once it was asked for often enough.
+int snapshot_prepare(struct snapshot *, enum path_metrics);
+
+// A path is taken: later requests see less of it (more, when 'gbps' is negative). Returns 0 or -ENOMEM.
 int snapshot_take(struct snapshot *, const struct outlook *, const struct pathcomp_path *, double gbps);
+
+// What a service holds becomes free ('factor' -1) or held again (1) for later requests. Returns 0 or -ENOMEM.
+int snapshot_lend(struct snapshot *, const char *service_id, double factor);
+
+// Reads everything anew: what has the version that it had keeps its graph. What can't be read is read again
+// when it is asked for.
+void snapshots_refresh(struct snapshots *);

@@ -5,9 +5,37 @@
 #include "topology.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-int reader_parse_json(const char *path, const char *text, size_t size, struct topology *ret,
-                      struct document **ret_document, struct status *status) {
+struct telling {
+	const char *path;
+	const struct reader_options *options;
+	size_t n;
+};
+
+static void tell(void *context, const char *text) {
+	struct telling *telling = context;
+	char line[STATUS_MESSAGE_SIZE];
+
+	snprintf(line, sizeof(line), "%.200s: %.300s", telling->path, text);
+	telling->options->defect(telling->options->context, line);
+	telling->n++;
+}
+
+static int check(const char *path, const struct reader_options *options, const struct topology *topology,
+                 struct status *status) {
+	struct telling telling = {path, options, 0};
+	int rc;
+
+	if (options->defect == NULL)
+		return topology_check(topology, status);
+	if ((rc = topology_check_each(topology, tell, &telling)) < 0 || telling.n == 0)
+		return rc;
+	return status_set(status, STATUS_INVALID_ARGUMENT, "%zu defects", telling.n);
+}
+
+int reader_parse_json(const char *path, const char *text, size_t size, const struct reader_options *options,
+                      struct topology *ret, struct document **ret_document, struct status *status) {
 	CLEANUP(document_closep) struct document *document = NULL;
 	struct status own = {0};
 	struct topology topology;
@@ -17,7 +45,7 @@ int reader_parse_json(const char *path, const char *text, size_t size, struct to
 	if (rc == 0)
 		rc = document_read(document, &topology_message, &topology, &own);
 	if (rc == 0)
-		rc = topology_check(&topology, &own);
+		rc = check(path, options, &topology, &own);
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc < 0) {

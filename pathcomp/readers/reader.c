@@ -55,14 +55,16 @@ static int read_all(FILE *file, char **text, size_t *size) {
 	return ferror(file) ? -errno : 0;
 }
 
-static int read_json(const char *path, const struct reader_options *options, struct topology *ret,
-                     struct document **ret_document, struct status *status) {
+typedef int (*parse_fn)(const char *path, const char *text, size_t size, const struct reader_options *,
+                        struct topology *ret, struct document **ret_document, struct status *);
+
+static int read_text(const char *path, parse_fn parse, const struct reader_options *options,
+                     struct topology *ret, struct document **ret_document, struct status *status) {
 	CLEANUP(freep) char *text = NULL;
 	size_t size = 0;
 	FILE *file;
 	int rc;
 
-	(void)options;
 	file = fopen(path, "re");
 	if (file == NULL)
 		return file_failure(status, path, errno);
@@ -72,7 +74,22 @@ static int read_json(const char *path, const struct reader_options *options, str
 		return rc;
 	if (rc < 0)
 		return file_failure(status, path, -rc);
-	return reader_parse_json(path, text, size, ret, ret_document, status);
+	return parse(path, text, size, options, ret, ret_document, status);
+}
+
+static int read_json(const char *path, const struct reader_options *options, struct topology *ret,
+                     struct document **ret_document, struct status *status) {
+	return read_text(path, reader_parse_json, options, ret, ret_document, status);
+}
+
+static int read_graphml(const char *path, const struct reader_options *options, struct topology *ret,
+                        struct document **ret_document, struct status *status) {
+	return read_text(path, reader_parse_graphml, options, ret, ret_document, status);
+}
+
+static int read_sndlib(const char *path, const struct reader_options *options, struct topology *ret,
+                       struct document **ret_document, struct status *status) {
+	return read_text(path, reader_parse_sndlib, options, ret, ret_document, status);
 }
 
 // "x.links.csv" gives "x.nodes.csv" and the other way round.
@@ -103,10 +120,8 @@ static const struct format {
 	int (*read)(const char *path, const struct reader_options *, struct topology *ret,
 	            struct document **ret_document, struct status *status);
 } formats[] = {
-        {"links.csv", read_csv_pair},
-        {"nodes.csv", read_csv_pair},
-        {"/", read_csv_folder},
-        {"", read_json},
+        {"links.csv", read_csv_pair}, {"nodes.csv", read_csv_pair}, {"/", read_csv_folder},
+        {".graphml", read_graphml},   {".txt", read_sndlib},        {"", read_json},
 };
 
 static bool has_format(const char *path, const char *ending) {

@@ -1,5 +1,6 @@
 // Any file as a topology: refused with a reason, or a graph that can be searched, whose answers hold. Input
-// that starts with '{' is JSON, all else the two CSV files, the links after a line "--".
+// that starts with '{' is JSON, with '<' GraphML, with '?' SNDlib's native format, all else the two CSV files,
+// the links after a line "--".
 // SPDX-License-Identifier: MIT
 #include "pathcomp.h"
 #include "reader.h"
@@ -46,7 +47,7 @@ static void check_answer(struct pathcomp_search *search, const struct pathcomp_r
 		FUZZ_CHECK(path.bottleneck_bps >= pathcomp_bps(request->gbps));
 		return;
 	}
-	FUZZ_CHECK(pathcomp_explain(room, request, &block) == 0);
+	FUZZ_CHECK(pathcomp_explain(search, room, request, -1, &block) == 0);
 	FUZZ_CHECK((block.reason == BLOCK_REASON_NO_ROUTE) == (block.n_cut == 0));
 }
 
@@ -81,13 +82,28 @@ static void check_graph(const struct topology *topology) {
 	}
 }
 
+static int read_any(const uint8_t *data, size_t size, struct topology *topology, struct document **document,
+                    struct status *status) {
+	const struct reader_options options = {.capacity_scale = 1};
+	const char *text = (const char *)data;
+
+	switch (size > 0 ? data[0] : 0) {
+	case '{':
+		return reader_parse_json("fuzz", text, size, &options, topology, document, status);
+	case '<':
+		return reader_parse_graphml("fuzz", text, size, &options, topology, document, status);
+	case '?':
+		return reader_parse_sndlib("fuzz", text, size, &options, topology, document, status);
+	default:
+		return read_csv(text, size, topology, document, status);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	CLEANUP(document_closep) struct document *document = NULL;
 	struct topology topology;
 	struct status status = {0};
-	int rc = size > 0 && data[0] == '{'
-	                 ? reader_parse_json("fuzz", (const char *)data, size, &topology, &document, &status)
-	                 : read_csv((const char *)data, size, &topology, &document, &status);
+	int rc = read_any(data, size, &topology, &document, &status);
 
 	if (rc < 0) {
 		FUZZ_CHECK(rc != -ENOMEM && status.message[0] != '\0');

@@ -66,6 +66,12 @@ def test_a_path_that_fits_in_json():
         "paths": [{
             "links": ["ab", "bc"], "nodes": ["Aalborg", "Bergen", "Cadiz"], "reversed": [False, False],
             "cost": 2.0, "latency_ms": 16.0, "hops": 2, "bottleneck_gbps": 4.0,
+            "capacities": [
+                {"link": "ab", "direction": "forward", "total_capacity_gbps": 10.0, "used_capacity_gbps": 6.0,
+                 "held_gbps": 0.0, "available_gbps": 4.0, "source": "current", "state": "up"},
+                {"link": "bc", "direction": "forward", "total_capacity_gbps": 10.0, "used_capacity_gbps": 1.0,
+                 "held_gbps": 0.0, "available_gbps": 9.0, "source": "current", "state": "up"},
+            ],
         }],
         "capacity_source": "current",
         "capacity_source_reason": "no duration given",
@@ -114,7 +120,9 @@ def test_people_get_a_table():
 def test_csv(file):
     run = pathcomp("path", "--json", "--file", DATA / file, "--capacity-unit", "Mbps", *ask("Aalborg", "Cadiz", 5))
     assert run.returncode == DONE
-    assert json.loads(run.stdout)["paths"][0] == {
+    path = json.loads(run.stdout)["paths"][0]
+    assert [link["source"] for link in path.pop("capacities")] == ["none", "none"]
+    assert path == {
         "links": ["ab", "bc"], "nodes": ["Aalborg", "Bergen", "Cadiz"], "reversed": [False, False], "cost": 2.0,
         "latency_ms": 16.0, "hops": 2, "bottleneck_gbps": 10.0,
     }
@@ -216,7 +224,7 @@ def test_wrong_usage(arguments):
 def test_help_and_version():
     assert pathcomp("--version").stdout.startswith("pathcomp ")
     overview = pathcomp("--help").stdout
-    for form in ("path", "batch", "topology"):
+    for form in ("path", "batch", "serve", "service", "topology"):
         assert f"pathcomp {form}" in overview
         run = pathcomp(form, "--help")
         assert run.returncode == DONE and f"pathcomp {form}" in run.stdout
@@ -257,14 +265,14 @@ def test_a_bad_line_is_refused_alone():
     answers = batch(RING, [
         request("Aalborg", "Cadiz", 1), "{", {"from": "Aalborg", "id": "x"}, request("Aalborg", "Nowhere", 1, id="y"),
         request("Aalborg", "Cadiz", -1), request("Aalborg", "Cadiz", 1, metric="beauty"),
-        request("Aalborg", "Cadiz", 1, max_hops=1), request("Aalborg", "Cadiz", 1, topology_id="other"),
+        request("Aalborg", "Cadiz", 1, k=2, disjoint="link"), request("Aalborg", "Cadiz", 1, topology_id="other"),
         "", request("Aalborg", "Elba", 1),
     ], status=ERROR)
     assert [a["ok"] for a in answers] == [True] + [False] * 7 + [True]
     assert [a["error"]["code"] for a in answers[1:8]] == [
-        "INVALID_ARGUMENT", "INVALID_ARGUMENT", "NOT_FOUND", "INVALID_ARGUMENT", "INVALID_ARGUMENT", "UNIMPLEMENTED", "NOT_FOUND"]
+        "INVALID_ARGUMENT", "INVALID_ARGUMENT", "NOT_FOUND", "INVALID_ARGUMENT", "INVALID_ARGUMENT", "INVALID_ARGUMENT", "NOT_FOUND"]
     assert answers[2]["id"] == "x" and answers[3]["id"] == "y"
-    assert "to: missing" in answers[2]["error"]["message"] and "max_hops" in answers[6]["error"]["message"]
+    assert "to: missing" in answers[2]["error"]["message"] and "disjoint" in answers[6]["error"]["message"]
 
 
 def test_answers_come_one_by_one():

@@ -39,11 +39,12 @@ static inline struct pathcomp_capacity fixture_capacity(const struct link *link,
 }
 
 static inline void fixture_open(struct fixture *fixture, const char *json) {
+	const struct reader_options options = {.capacity_scale = 1};
 	struct status status = {0};
 
 	*fixture = (struct fixture){.window = {1000, 2000}};
-	cr_assert_eq(reader_parse_json("test", json, strlen(json), &fixture->topology, &fixture->document,
-	                               &status),
+	cr_assert_eq(reader_parse_json("test", json, strlen(json), &options, &fixture->topology,
+	                               &fixture->document, &status),
 	             0, "%s", status.message);
 	cr_assert_eq(pathcomp_graph_new(&fixture->topology, &fixture->graph, &status), 0, "%s",
 	             status.message);
@@ -91,7 +92,7 @@ static inline const char *fixture_ask(struct fixture *fixture, const struct path
                                       const char *from, const char *to, double gbps,
                                       enum path_metrics metric) {
 	const struct pathcomp_request request = {fixture_node(fixture, from), fixture_node(fixture, to), gbps,
-	                                         metric};
+	                                         metric, NULL};
 	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = NULL;
 	CLEANUP(pathcomp_path_fini) struct pathcomp_path path = {0};
 	CLEANUP(pathcomp_block_fini) struct pathcomp_block block = {0};
@@ -107,7 +108,7 @@ static inline const char *fixture_ask(struct fixture *fixture, const struct path
 		return fixture->answer;
 	}
 	cr_assert_eq(rc, 1);
-	cr_assert_eq(pathcomp_explain(room, &request, &block), 0);
+	cr_assert_eq(pathcomp_explain(fixture->search, room, &request, -1, &block), 0);
 	snprintf(fixture->answer, ANSWER_SIZE, "%s:", choice_word(&block_reasons_choices, (int)block.reason));
 	fixture_tell(fixture, block.cut, block.n_cut);
 	return fixture->answer;

@@ -239,21 +239,32 @@ Test(pathcomp, from_a_node_to_itself_is_the_empty_path) {
 	fixture_close(&f);
 }
 
+// A row of nodes: its ends are as far apart as its links add up to.
 Test(pathcomp, costs_too_large_to_add_up_are_refused) {
 	struct pathcomp_graph *graph = NULL;
 	struct status status = {0};
-	struct link links[10000] = {0};
-	char ids[10000][8];
-	struct node nodes[] = {{.id = "a"}, {.id = "b"}};
-	struct topology topology = {.nodes = nodes, .n_nodes = 2, .links = links, .n_links = 10000};
+	struct node nodes[3001] = {0};
+	struct link links[3000] = {0};
+	char node_ids[3001][8], link_ids[3000][8];
+	struct topology topology = {.nodes = nodes, .n_nodes = 3001, .links = links, .n_links = 3000};
 
-	for (size_t i = 0; i < 10000; i++) {
-		snprintf(ids[i], sizeof(ids[i]), "l%zu", i);
-		links[i] = (struct link){.id = ids[i], .a = "a", .z = "b", .cost = 1e9};
+	for (size_t i = 0; i < 3001; i++) {
+		snprintf(node_ids[i], sizeof(node_ids[i]), "n%zu", i);
+		nodes[i].id = node_ids[i];
+	}
+	for (size_t i = 0; i < 3000; i++) {
+		snprintf(link_ids[i], sizeof(link_ids[i]), "l%zu", i);
+		links[i] = (struct link){.id = link_ids[i], .a = node_ids[i], .z = node_ids[i + 1]};
+		links[i].cost = i % 2 == 0 ? 1e9 : 1e9 - 1e-6;
 	}
 	cr_assert_eq(pathcomp_graph_new(&topology, &graph, &status), -EINVAL);
 	cr_assert(strstr(status.message, "costs") != NULL, "%s", status.message);
-	topology.n_links = 9000;
+	for (size_t i = 0; i < 3000; i++)
+		SET(&links[i], link, latency_ms, 1e9 - (i % 2 == 0 ? 0 : 1e-6)), links[i].cost = 1;
+	cr_assert_eq(pathcomp_graph_new(&topology, &graph, &status), -EINVAL);
+	cr_assert(strstr(status.message, "latencies") != NULL, "%s", status.message);
+	topology.n_links = 10;
+	topology.n_nodes = 11;
 	cr_assert_eq(pathcomp_graph_new(&topology, &graph, &status), 0);
 	cr_assert_eq(pathcomp_graph_components(graph), 1);
 	pathcomp_graph_free(graph);

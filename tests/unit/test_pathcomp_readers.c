@@ -38,7 +38,7 @@ static void warn(void *context, const char *text) {
 }
 
 static int read_csv(struct reading *reading, const char *nodes, const char *links, double scale) {
-	const struct reader_options options = {scale, warn, reading};
+	const struct reader_options options = {.capacity_scale = scale, .warn = warn, .context = reading};
 	char nodes_path[32], links_path[32];
 	int nodes_fd = memory_file(nodes, nodes_path), links_fd = memory_file(links, links_path), rc;
 
@@ -169,14 +169,135 @@ ParameterizedTestParameters(readers, wrong_json_is_refused_with_its_element) {
 }
 
 ParameterizedTest(struct bad_json *c, readers, wrong_json_is_refused_with_its_element) {
+	const struct reader_options options = {.capacity_scale = 1};
 	struct document *document = NULL;
 	struct topology topology;
 	struct status status = {0};
 
-	cr_assert_eq(reader_parse_json("x.json", c->text, strlen(c->text), &topology, &document, &status),
+	cr_assert_eq(reader_parse_json("x.json", c->text, strlen(c->text), &options, &topology, &document,
+	                               &status),
 	             -EINVAL, "%s was taken", c->text);
 	cr_assert(strstr(status.message, c->says) != NULL, "'%s' doesn't say '%s'", status.message, c->says);
 	cr_assert(strstr(status.message, "x.json: ") == status.message, "%s", status.message);
+}
+
+// ---- GraphML and SNDlib
+
+typedef int (*parse_fn)(const char *path, const char *text, size_t size, const struct reader_options *,
+                        struct topology *ret, struct document **ret_document, struct status *);
+
+static int parse(struct reading *reading, parse_fn parse_text, const char *text) {
+	const struct reader_options options = {.capacity_scale = 1, .warn = warn, .context = reading};
+
+	*reading = (struct reading){0};
+	return parse_text("x", text, strlen(text), &options, &reading->topology, &reading->document,
+	                  &reading->status);
+}
+
+#define GRAPHML(DEFAULT, BODY)                                                                               \
+	"<?xml version=\"1.0\"?>\n<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n"               \
+	"<key attr.name=\"label\" for=\"node\" id=\"d1\"/><key attr.name=\"label\" for=\"graph\" "           \
+	"id=\"d9\"/><key attr.name=\"Longitude\" for=\"node\" id=\"d2\"/><key attr.name=\"Latitude\" "       \
+	"for=\"node\" id=\"d3\"/><key attr.name=\"LinkSpeedRaw\" for=\"edge\" id=\"d4\"/>\n"                 \
+	"<graph edgedefault=\"" DEFAULT "\">\n" BODY "</graph></graphml>\n"
+#define NODE(ID, LABEL) "<node id=\"" ID "\"><data key=\"d1\">" LABEL "</data></node>\n"
+
+Test(readers, graphml_becomes_a_topology) {
+	struct reading r;
+
+	cr_assert_eq(parse(&r, reader_parse_graphml,
+	                   GRAPHML("undirected",
+	                           "<edge source=\"0\" target=\"1\"><data key=\"d4\">1e10</data></edge>\n"
+	                           "<node id=\"0\"><data key=\"d1\">Paris</data><data key=\"d2\">2.35</data>"
+	                           "<data key=\"d3\">48.9</data></node>\n" NODE("1", "Rome")
+	                                   NODE("2", "Rome") "<edge source=\"1\" target=\"0\"/>\n<edge "
+	                                                     "source=\"2\" target=\"2\"/>\n"
+	                                                     "<edge id=\"e\" source=\"1\" target=\"2\" "
+	                                                     "directed=\"true\"/>\n")),
+	             0, "%s", r.status.message);
+	cr_assert_eq(r.topology.n_nodes, 3);
+	cr_assert_str_eq(r.topology.nodes[0].id, "Paris");
+	cr_assert_float_eq(r.topology.nodes[0].x, 2.35, 1e-12);
+	cr_assert_not(HAS(&r.topology.nodes[1], node, x));
+	cr_assert_str_eq(r.topology.nodes[2].id, "Rome#2");
+	cr_assert_eq(r.topology.n_links, 3);
+	cr_assert_eq(r.n_warnings, 2, "%s", r.warning); // Rome, and the loop that is left out
+	cr_assert_str_eq(r.topology.links[0].id, "0-1");
+	cr_assert_eq(r.topology.links[0].total_capacity_gbps, 10);
+	cr_assert(r.topology.links[0].bidirectional);
+	cr_assert_not(HAS(&r.topology.links[1], link, total_capacity_gbps));
+	cr_assert_str_eq(r.topology.links[2].id, "e");
+	cr_assert_not(r.topology.links[2].bidirectional);
+	document_close(r.document);
+}
+
+#define SNDLIB "?SNDlib native format; type: network; version: 1.0\n# a comment ( with parentheses\n"
+
+Test(readers, sndlib_becomes_a_topology) {
+	struct reading r;
+
+	cr_assert_eq(parse(&r, reader_parse_sndlib,
+	                   SNDLIB
+	                   "META (\n unit = MBITPERSEC\n)\nNODES (\n A ( -84.4 33.75 )\n B\n C ( 1 2 )\n)\n"
+	                   "LINKS (\n AB ( A B ) 9920.00 0.00 7.00 0.00 ( 40000.00 133.00 )\n"
+	                   " BC ( B C ) 0.00 0.00 0.00 0.00 ( 1 2 3 4 )\n CA ( C A ) 1 0 0 0\n)\n"
+	                   "DEMANDS (\n d ( A B ) 1 2.0 UNLIMITED\n)\n"),
+	             0, "%s", r.status.message);
+	cr_assert_eq(r.topology.n_nodes, 3);
+	cr_assert_eq(r.topology.n_links, 3);
+	cr_assert_float_eq(r.topology.nodes[0].y, 33.75, 1e-12);
+	cr_assert_not(HAS(&r.topology.nodes[1], node, x));
+	cr_assert_float_eq(r.topology.links[0].total_capacity_gbps, 9.92, 1e-12);
+	cr_assert_eq(r.topology.links[0].cost, 7);
+	cr_assert_not(HAS(&r.topology.links[1], link, total_capacity_gbps));
+	cr_assert_eq(r.topology.links[1].cost, 1);
+	cr_assert_float_eq(r.topology.links[2].total_capacity_gbps, 0.001, 1e-12);
+	document_close(r.document);
+}
+
+struct bad_text {
+	char text[900];
+	char says[80];
+	bool sndlib;
+};
+
+ParameterizedTestParameters(readers, wrong_maps_are_refused_with_their_line) {
+	static struct bad_text cases[] = {
+	        {GRAPHML("undirected", NODE("0", "A") "<edge source=\"0\" target=\"7\"/>\n"),
+	         "x:6: dst: no node '7'", false},
+	        {GRAPHML("undirected", NODE("0", "A") NODE("0", "B")), "x:6: this node id is there before",
+	         false},
+	        {GRAPHML("undirected", "<node/>\n"), "x:5: <node>: no id", false},
+	        {GRAPHML("undirected", "<node id=\"0\"><data key=\"d2\">far</data></node>\n"),
+	         "x:5: Longitude: must be a number", false},
+	        {GRAPHML("undirected", ""), "nodes: a topology needs at least one", false},
+	        {"<graphml><graph></graphml>", "x:1: ", false},
+	        {"<svg/>", "x: not GraphML", false},
+	        {"", "x:1: ", false},
+	        {"<!DOCTYPE g [<!ENTITY a SYSTEM \"/etc/passwd\">]><graphml><graph><node "
+	         "id=\"&a;\"/></graph></graphml>",
+	         "x:1: ", false},
+	        {"NODES ( A )", "x:1: not SNDlib", true},
+	        {SNDLIB "NODES (\n A\n", "a section is not closed", true},
+	        {SNDLIB "NODES (\n A ( 1 )\n)", "x:4: expected a latitude", true},
+	        {SNDLIB "NODES (\n A ( 1 x )\n)", "x:4: latitude: must be a number", true},
+	        {SNDLIB "NODES ( A B )\nLINKS (\n l ( A Z ) 1 0 0 0\n)", "x:5: dst: no node 'Z'", true},
+	        {SNDLIB "NODES ( A B )\nLINKS (\n l ( A B ) 1 0\n)", "x:6: expected routing cost", true},
+	        {SNDLIB "NODES ( A B )\nLINKS (\n l ( A B ) -1 0 0 0\n)", "x:5: pre-installed capacity",
+	         true},
+	        {SNDLIB "LANES ( A )", "x:3: expected META", true},
+	        {SNDLIB, "nodes: a topology needs at least one", true},
+	};
+	return cr_make_param_array(struct bad_text, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct bad_text *c, readers, wrong_maps_are_refused_with_their_line) {
+	struct reading r;
+
+	cr_assert_eq(parse(&r, c->sndlib ? reader_parse_sndlib : reader_parse_graphml, c->text), -EINVAL,
+	             "%s was taken", c->text);
+	cr_assert(strstr(r.status.message, c->says) != NULL, "'%s' doesn't say '%s'", r.status.message,
+	          c->says);
 }
 
 Test(readers, a_file_that_is_not_there_is_told_apart) {

@@ -151,7 +151,7 @@ Test(room, a_refreshed_arc_sees_what_was_taken) {
 	CLEANUP(pathcomp_ledger_freep) struct pathcomp_ledger *ledger = NULL;
 	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = NULL;
 	CLEANUP(pathcomp_path_fini) struct pathcomp_path path = {0};
-	const struct pathcomp_request request = {0, 1, 6, PATH_METRIC_COST};
+	const struct pathcomp_request request = {0, 1, 6, PATH_METRIC_COST, NULL};
 	struct fixture f;
 
 	fixture_open(&f, ONE_LINK);

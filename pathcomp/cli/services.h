@@ -1,0 +1,16 @@
+// services.h: paths that are reserved: the search here, the check and the ledger in analyticsd.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "answer.h"
+
+// Computes a path and reserves it; when a link has no room any more by then, everything is read anew and
+// another path is looked for, a few times. A request id that was admitted before gets the answer of then.
+// Returns 0 (blocked is an answer, without a service), or a negative errno with 'status'. As
+// answer_compute().
+int services_request(struct snapshots *, const struct path_query *, const struct service_terms *,
+                     struct answer *ret, struct status *status);
+
+// Fills in what 'query' doesn't say of a service that is to be changed. 'documents' keeps what it points to.
+int services_complete(struct snapshots *, const char *service_id, struct path_query *query,
+                      struct documents *documents, struct status *status);
