@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "gaps.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static size_t find(const struct gaps *gaps, uint64_t seq) {
 }
 
 static void insert(struct gaps *gaps, size_t at, struct seq_gap gap) {
+	assert(gaps->list != NULL); // reserved by the caller
 	memmove(&gaps->list[at + 1], &gaps->list[at], (gaps->n - at) * sizeof(gap));
 	gaps->list[at] = gap;
 	gaps->n++;

@@ -333,7 +333,7 @@ static int take_run(const struct port *port, size_t i, size_t n, uint64_t from_s
                     struct replay_find *find) {
 	int rc;
 
-	find->samples = calloc(n, sizeof(*find->samples));
+	find->samples = calloc(n > 0 ? n : 1, sizeof(*find->samples));
 	if (find->samples == NULL)
 		return -ENOMEM;
 	for (size_t k = 0; k < n; k++) {
