@@ -1,4 +1,4 @@
-// codec.h: messages to and from MessagePack and JSON. Only codec.c knows msgpack-c, only json.c knows
+// codec.h: messages to and from MessagePack and JSON. Only codec.c and pack.c know msgpack-c, only json.c knows
 // jansson.
 //
 // What a decoder accepts: one map with string keys, at most LIMIT_NESTING deep, whose counts all fit in the
