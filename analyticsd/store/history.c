@@ -107,8 +107,8 @@ void history_read_end(struct history *history) {
 
 // ---- ports
 
-static int find_port(struct history *history, const char *host, const char *name, int64_t *ret,
-                     struct status *status) {
+int history_find_port(struct history *history, const char *host, const char *name, int64_t *ret,
+                      struct status *status) {
 	sqlite3_stmt **statement = &history->find_port;
 	int rc;
 
@@ -119,11 +119,6 @@ static int find_port(struct history *history, const char *host, const char *name
 	*ret = sqlite3_column_int64(*statement, 0);
 	sqlite3_reset(*statement);
 	return 1;
-}
-
-int history_find_port(struct history *history, const char *host, const char *name, int64_t *ret,
-                      struct status *status) {
-	return find_port(history, host, name, ret, status);
 }
 
 // Brings the port's line up to date from a sample whose last row is 'last'. Rows that come late don't: an
@@ -149,7 +144,7 @@ static int note_port(struct history *history, const struct sample *sample, const
 	                  (int64_t)sample->up)) < 0 ||
 	    (rc = db_run(*statement, status)) < 0)
 		return rc;
-	rc = find_port(history, sample->host, sample->name, ret, status);
+	rc = history_find_port(history, sample->host, sample->name, ret, status);
 	return rc == 0 ? -EIO : rc < 0 ? rc : 0;
 }
 
@@ -303,7 +298,7 @@ static int note_hello_port(struct history *history, const struct hello *hello, c
 	int64_t port_id;
 	int rc;
 
-	if ((rc = find_port(history, hello->host, port->name, &port_id, status)) <= 0)
+	if ((rc = history_find_port(history, hello->host, port->name, &port_id, status)) <= 0)
 		return rc;
 	if ((rc = db_prepare(history->db,
 	                     "UPDATE port_instance SET last_seq = max(last_seq, ?) WHERE port_id = ? AND "
@@ -339,8 +334,8 @@ int history_add_hello(struct history *history, const char *host, uint64_t instan
 
 // ---- KPI series
 
-static int find_series(struct history *history, const char *link_id, enum directions direction, int64_t kpi,
-                       int64_t *ret, struct status *status) {
+int history_find_series(struct history *history, const char *link_id, enum directions direction, int64_t kpi,
+                        int64_t *ret, struct status *status) {
 	sqlite3_stmt **statement = &history->find_series;
 	int rc;
 
@@ -356,16 +351,11 @@ static int find_series(struct history *history, const char *link_id, enum direct
 	return 1;
 }
 
-int history_find_series(struct history *history, const char *link_id, enum directions direction, int64_t kpi,
-                        int64_t *ret, struct status *status) {
-	return find_series(history, link_id, direction, kpi, ret, status);
-}
-
 static int make_series(struct history *history, const char *link_id, enum directions direction, int64_t kpi,
                        int64_t *ret, struct status *status) {
 	int rc;
 
-	if ((rc = find_series(history, link_id, direction, kpi, ret, status)) != 0)
+	if ((rc = history_find_series(history, link_id, direction, kpi, ret, status)) != 0)
 		return rc < 0 ? rc : 0;
 	if ((rc = db_prepare(history->db, "INSERT INTO kpi_series (link_id, direction, kpi) VALUES (?, ?, ?)",
 	                     &history->make_series, status)) < 0 ||
