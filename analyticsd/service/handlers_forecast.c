@@ -226,9 +226,12 @@ int handle_forecast_link(struct call *call, const void *request, void *reply) {
 
 static int forecast_both(void *context, const struct link_record *link) {
 	struct answering *answering = context;
+	struct call *call = answering->forecasting.call;
 	struct link_now now;
 	int rc;
 
+	if (atomic_load(call->worker->stopping))
+		return status_set(call->status, STATUS_UNAVAILABLE, "analyticsd is stopping");
 	if ((rc = look(answering, link, &now)) < 0)
 		return rc;
 	for (int direction = 0; direction < (link->bidirectional ? 2 : 1); direction++) {

@@ -23,6 +23,7 @@
 #define MOST_FRAMES     (ENVELOPE_FRAMES + 2)
 #define SHORT_REQUEST   4096 // bytes; only these are looked into by the router
 #define MAX_HELD        256
+#define LAST_ANSWERS_MS 200  // for answers on their way when the process stops
 #define LOOK_MS         1000 // how often somebody looks for services that ended
 
 struct service {
@@ -32,6 +33,7 @@ struct service {
 	void *context;
 	void *api, *work, *questions;
 	int lock, stop_fd;
+	atomic_bool stopping;
 	struct cache *cache;
 	pthread_t router;
 	bool has_router;
@@ -367,6 +369,7 @@ static int open_worker(struct service *service, struct worker *worker, const str
 	worker->metrics = metrics;
 	worker->cache = service->cache;
 	worker->started_mono_ns = clock_mono_ns();
+	worker->stopping = &service->stopping;
 	if ((rc = state_open(options->state_path, true, &worker->state, status)) < 0)
 		return rc;
 	return history_open(options->history_path, false, &worker->history, status);
@@ -446,6 +449,7 @@ void service_stop(struct service *service) {
 	if (service == NULL)
 		return;
 	if (service->has_router) {
+		atomic_store(&service->stopping, true);
 		eventfd_write(service->stop_fd, 1);
 		pthread_join(service->router, NULL);
 	} else if (service->n_threads > 0) {
@@ -455,8 +459,12 @@ void service_stop(struct service *service) {
 		pthread_join(service->threads[i], NULL);
 	for (int i = 0; i < service->n_workers; i++)
 		close_worker(&service->workers[i]);
-	if (service->api != NULL)
+	if (service->api != NULL) {
+		const int linger_ms = LAST_ANSWERS_MS;
+
+		zmq_setsockopt(service->api, ZMQ_LINGER, &linger_ms, sizeof(linger_ms));
 		zmq_close(service->api);
+	}
 	if (service->work != NULL)
 		zmq_close(service->work);
 	if (service->questions != NULL)

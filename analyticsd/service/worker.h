@@ -9,17 +9,20 @@
 #include "metrics.h"
 #include "service.h"
 #include "state.h"
+
+#include <stdatomic.h>
 #include "zap.h"
 
 struct worker {
 	const struct service_options *options;
 	struct metrics *metrics;
 	struct cache *cache;
-	struct state *state;     // reads and writes
-	struct history *history; // reads; ingest writes
-	void *ingest;            // for ingest_call()
-	void *work;              // from the router
-	int64_t started_mono_ns; // of the daemon
+	struct state *state;         // reads and writes
+	struct history *history;     // reads; ingest writes
+	void *ingest;                // for ingest_call()
+	void *work;                  // from the router
+	int64_t started_mono_ns;     // of the daemon
+	const atomic_bool *stopping; // what takes long gives up with UNAVAILABLE
 };
 
 // Who asks.

@@ -162,6 +162,24 @@ def test_a_ping_is_answered_while_topologies_are_forecast(daemon):
     context.term()
 
 
+def test_stopping_gives_up_the_forecast_of_a_topology(daemon):
+    daemon.ask("SetTopology", nodes=NODES, links=[{"id": f"l{i}", "a": "A", "z": "B"} for i in range(150)])
+    for i in range(150):
+        daemon.ask("AppendKpi", link_id=f"l{i}", kpi=302, samples=history(1000, value=wave))
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.connect(daemon.api)
+    socket.send_multipart([b"", msgpack.packb({"op": "ForecastTopologyCapacity", "forecast_window_seconds": DAY})])
+    wait_until(lambda: daemon.metrics()["forecasts_computed"] > 0, "the first link")
+    assert daemon.stop() == 0
+    assert socket.poll(10000), "an answer is given all the same"
+    reply = msgpack.unpackb(socket.recv_multipart()[-1])
+    assert reply["ok"] is False and reply["error"]["code"] == "UNAVAILABLE"
+    socket.close()
+    context.term()
+
+
 # ---- topology
 
 def test_a_topology_comes_back_as_it_was_set(daemon):
