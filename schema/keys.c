@@ -1,4 +1,4 @@
-// Key files and CURVE options. Who may do what is the business of the ZAP handler (analyticsd/zap.c).
+// Key files and CURVE options. Who may do what is the business of the ZAP handler (zap.c).
 // SPDX-License-Identifier: MIT
 #include "keys.h"
 

@@ -119,13 +119,7 @@ const size_t n_messages = sizeof(messages) / sizeof(messages[0]);
 
 const struct request_info requests[N_OPS] = {
 #define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, ROLE, HELP)                                        \
-	{#NAME, &REQUEST_MESSAGE##_message, &REPLY_MESSAGE##_message, HELP},
-#include "requests.def"
-#undef REQUEST
-};
-
-const int request_roles[N_OPS] = {
-#define REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, ROLE, HELP) ROLE_##ROLE,
+	{#NAME, &REQUEST_MESSAGE##_message, &REPLY_MESSAGE##_message, ROLE_##ROLE, HELP},
 #include "requests.def"
 #undef REQUEST
 };
@@ -138,8 +132,8 @@ const struct publisher_request_info publisher_requests[N_PUBLISHER_OPS] = {
 };
 
 const struct request_info path_requests[N_PATH_OPS] = {
-#define PATH_REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, HELP)                                         \
-	{#NAME, &REQUEST_MESSAGE##_message, &REPLY_MESSAGE##_message, HELP},
+#define PATH_REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, ROLE, HELP)                                   \
+	{#NAME, &REQUEST_MESSAGE##_message, &REPLY_MESSAGE##_message, ROLE_##ROLE, HELP},
 #include "path_requests.def"
 #undef PATH_REQUEST
 };

@@ -254,13 +254,11 @@ struct request_info {
 	const char *name;
 	const struct message *request;
 	const struct message *reply;
+	int role; // what a key must be allowed to, where there are keys: a role of choices.def, or ROLE_ANY
 	const char *help;
 };
-extern const struct request_info requests[N_OPS];
-
-// What a key must be allowed to for each request, where there are keys: a role of choices.def, or ROLE_ANY.
 #define ROLE_ANY (-1)
-extern const int request_roles[N_OPS];
+extern const struct request_info requests[N_OPS];
 
 // Returns 0 or -ENOENT.
 int op_find(const char *name, enum op *ret);
@@ -288,7 +286,7 @@ int publisher_op_find_answer(const char *answer_name, enum publisher_op *ret);
 
 // enum path_op { PATH_OP_PING, ... } in the order of path_requests.def.
 enum path_op {
-#define PATH_REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, HELP) PATH_OP_##OP,
+#define PATH_REQUEST(OP, NAME, REQUEST_MESSAGE, REPLY_MESSAGE, ROLE, HELP) PATH_OP_##OP,
 #include "path_requests.def"
 #undef PATH_REQUEST
 	N_PATH_OPS

@@ -62,13 +62,10 @@ static const char transports[] =
         "reach takes keys. A process that finds an endpoint taken by another live process says so and "
         "stops.\n"
         "\n"
-        "With keys, every tcp endpoint of analyticsd is a CURVE server whose clients must be in its "
-        "allow-list, "
-        "each\n"
-        "with its roles: `publish` for the samples endpoint, `read` for the events endpoint, and on the api "
-        "endpoint\n"
-        "the role of each request; `PERMISSION_DENIED` names the one that is missing. ipc endpoints stay "
-        "without keys:\n"
+        "With keys, every tcp endpoint of analyticsd and of `pathcomp serve` is a CURVE server whose\n"
+        "clients must be in its allow-list, each with its roles: `publish` for the samples endpoint, `read`\n"
+        "for the events endpoint, and on the endpoints that answer requests the role of each request;\n"
+        "`PERMISSION_DENIED` names the one that is missing. ipc endpoints stay without keys:\n"
         "the mode of the socket's file says who may use them.\n";
 
 static const char published[] = "## Published messages\n"
@@ -138,8 +135,8 @@ static const char path_text[] = "\n"
                                 "too, in the order of the "
                                 "requests):\n"
                                 "\n"
-                                "| op | request | reply | for |\n"
-                                "|---|---|---|---|\n";
+                                "| op | request | reply | role | for |\n"
+                                "|---|---|---|---|---|\n";
 
 static const char messages_text[] =
         "## Messages\n"
@@ -298,6 +295,10 @@ static void print_published(void) {
 		       port_counters[i].help);
 }
 
+static const char *role_text(int role) {
+	return role == ROLE_ANY ? "any" : choice_word(&roles_choices, role);
+}
+
 static void print_requests(void) {
 	fputs(requests_text, stdout);
 	for (int op = 0; op < N_OPS; op++) {
@@ -305,9 +306,7 @@ static void print_requests(void) {
 		print_reference(requests[op].request);
 		printf(" | ");
 		print_reference(requests[op].reply);
-		printf(" | %s | %s |\n",
-		       request_roles[op] == ROLE_ANY ? "any" : choice_word(&roles_choices, request_roles[op]),
-		       requests[op].help);
+		printf(" | %s | %s |\n", role_text(requests[op].role), requests[op].help);
 	}
 	fputs(publisher_text, stdout);
 	for (int op = 0; op < N_PUBLISHER_OPS; op++) {
@@ -323,7 +322,7 @@ static void print_requests(void) {
 		print_reference(path_requests[op].request);
 		printf(" | ");
 		print_reference(path_requests[op].reply);
-		printf(" | %s |\n", path_requests[op].help);
+		printf(" | %s | %s |\n", role_text(path_requests[op].role), path_requests[op].help);
 	}
 	printf("\nThe codes of an error:\n\n| code | meaning |\n|---|---|\n");
 	for (int code = STATUS_OK + 1; code < N_STATUS_CODES; code++)

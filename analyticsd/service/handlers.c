@@ -51,56 +51,15 @@ static void explain(int rc, struct status *status) {
 }
 
 static int check_role(const struct call *call, const char *op, int role) {
-	const struct peer *peer = &call->caller->peer;
+	int rc = peer_check(&call->caller->peer, op, role, call->status);
 
-	if (peer_may(peer, role))
-		return 0;
-	METRIC_ADD(call->worker->metrics, requests_denied, 1);
-	return status_set(call->status, STATUS_PERMISSION_DENIED,
-	                  "%s takes a key with the role %s; '%s' has not", op,
-	                  role == ROLE_ANY ? "of anything" : choice_word(&roles_choices, role), peer->name);
-}
-
-// ---- the audit: who changed what
-
-#define AUDIT_SIZE 512
-
-// "topology_id=admin link_id=AB": the ids in a request, as far as they fit.
-static void name_objects(const struct message *message, const void *body, char text[static AUDIT_SIZE]) {
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < message->n_fields; i++) {
-		const char *id;
-		int size;
-
-		if (message->fields[i].kind != FIELD_ID)
-			continue;
-		memcpy(&id, (const char *)body + message->fields[i].offset, sizeof(id));
-		if (id == NULL)
-			continue;
-		size = snprintf(text + used, AUDIT_SIZE - used, " %s=%s", message->fields[i].name, id);
-		if (used + (size_t)size >= AUDIT_SIZE)
-			return;
-		used += (size_t)size;
-	}
-}
-
-// 'request' NULL: it was refused before it was read.
-static void audit(const struct call *call, enum op op, const void *request, int rc) {
-	const struct peer *peer = &call->caller->peer;
-	char objects[AUDIT_SIZE] = "";
-
-	if (request_roles[op] != ROLE_ADMIT && request_roles[op] != ROLE_ADMIN)
-		return;
-	if (request != NULL)
-		name_objects(requests[op].request, request, objects);
 	if (rc < 0)
-		log_info("audit: %s: %s%s: %s: %s", peer->name, requests[op].name, objects,
-		         call->status->code == STATUS_OK ? "INTERNAL" : status_name(call->status->code),
-		         call->status->message);
-	else
-		log_info("audit: %s: %s%s: done", peer->name, requests[op].name, objects);
+		METRIC_ADD(call->worker->metrics, requests_denied, 1);
+	return rc;
+}
+
+static void audit(const struct call *call, enum op op, const void *request, int rc) {
+	peer_audit(&call->caller->peer, &requests[op], request, rc, call->status);
 }
 
 // ---- answering
@@ -134,7 +93,7 @@ static int dispatch(struct call *call, const struct request_head *head, struct b
 		return take_rows(call);
 	if (op_find(head->op, &op) < 0)
 		return status_set(call->status, STATUS_UNIMPLEMENTED, "no operation '%s'", head->op);
-	if ((rc = check_role(call, head->op, request_roles[op])) < 0) {
+	if ((rc = check_role(call, head->op, requests[op].role)) < 0) {
 		audit(call, op, NULL, rc);
 		return rc;
 	}

@@ -8,6 +8,7 @@
 #include "ingest.h"
 #include "log.h"
 #include "worker.h"
+#include "zap.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -41,7 +42,7 @@ struct service {
 
 // ---- workers
 
-// The frames that a worker gets of a request: the user id of the peer (zap.h), then the peer's own.
+// The frames that a worker gets of a request: the user id of the peer (peer.h), then the peer's own.
 static void answer(struct worker *worker, void *socket, zmq_msg_t *frames, size_t n) {
 	CLEANUP(bytes_fini) struct bytes reply = {0};
 	struct caller caller = {0};

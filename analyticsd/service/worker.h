@@ -11,7 +11,7 @@
 #include "state.h"
 
 #include <stdatomic.h>
-#include "zap.h"
+#include "peer.h"
 
 struct worker {
 	const struct service_options *options;

@@ -8,6 +8,7 @@
 #include "endpoint.h"
 #include "log.h"
 #include "services.h"
+#include "zap.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ struct serve_options {
 	const char *endpoint;
 	double max_age_seconds;
 	bool insecure;
+	const char *curve_key, *curve_clients; // NULL: no keys
 };
 
 struct server {
@@ -34,12 +36,14 @@ struct server {
 	struct snapshots snapshots;
 	int64_t started_mono_ns, read_mono_ns;
 	void *context, *socket;
+	struct zap *zap; // with keys
 	int lock, signal_fd;
 };
 
 // A request while it is answered.
 struct call {
 	struct server *server;
+	struct peer peer;
 	struct document *document;
 	struct status *status;
 	struct bytes *reply;
@@ -80,6 +84,16 @@ static int answer_path(struct call *call) {
 	return reply_answer(call, &answer);
 }
 
+// A blocked request is answered, and admits nothing.
+static void audit_service(const struct call *call, const struct service_terms *terms,
+                          const struct answer *answer, int rc) {
+	const struct status blocked = {.code = STATUS_FAILED_PRECONDITION, .message = "blocked"};
+	bool is_blocked = rc == 0 && answer->message.status == PATH_STATUS_BLOCKED;
+
+	peer_audit(&call->peer, &path_requests[PATH_OP_REQUEST_SERVICE], terms, is_blocked ? -EAGAIN : rc,
+	           is_blocked ? &blocked : call->status);
+}
+
 static int answer_service(struct call *call) {
 	CLEANUP(answer_fini) struct answer answer = {0};
 	struct service_terms terms;
@@ -87,10 +101,11 @@ static int answer_service(struct call *call) {
 	int rc;
 
 	if ((rc = document_read(call->document, &service_terms_message, &terms, call->status)) < 0 ||
-	    (rc = read_query(call, &query)) < 0 ||
-	    (rc = services_request(&call->server->snapshots, &query, &terms, &answer, call->status)) < 0)
+	    (rc = read_query(call, &query)) < 0)
 		return rc;
-	return reply_answer(call, &answer);
+	rc = services_request(&call->server->snapshots, &query, &terms, &answer, call->status);
+	audit_service(call, &terms, &answer, rc);
+	return rc < 0 ? rc : reply_answer(call, &answer);
 }
 
 static int (*const handlers[N_PATH_OPS])(struct call *) = {
@@ -113,6 +128,10 @@ static int dispatch(struct call *call, const void *frame, size_t size) {
 		return rc;
 	if (path_op_find(head.op, &op) < 0)
 		return status_set(call->status, STATUS_UNIMPLEMENTED, "op: no operation '%s' here", head.op);
+	if ((rc = peer_check(&call->peer, head.op, path_requests[op].role, call->status)) < 0) {
+		peer_audit(&call->peer, &path_requests[op], NULL, rc, call->status);
+		return rc;
+	}
 	return handlers[op](call);
 }
 
@@ -138,13 +157,15 @@ static void keep_fresh(struct server *server) {
 	server->read_mono_ns = now_ns;
 }
 
-static int answer_frame(struct server *server, const void *frame, size_t size, struct bytes *reply) {
+static int answer_frame(struct server *server, zmq_msg_t *frame, struct bytes *reply) {
 	struct status status = {.code = STATUS_INTERNAL, .message = "no answer"};
 	struct call call = {.server = server, .status = &status, .reply = reply};
+	const char *user_id = zmq_msg_gets(frame, "User-Id");
 	int rc;
 
+	peer_read(user_id, user_id != NULL ? strlen(user_id) : 0, &call.peer);
 	keep_fresh(server);
-	rc = dispatch(&call, frame, size);
+	rc = dispatch(&call, zmq_msg_data(frame), zmq_msg_size(frame));
 	if (rc == 0 && reply->size > LIMIT_FRAME_SIZE) {
 		bytes_fini(reply);
 		rc = status_set(&status, STATUS_RESOURCE_EXHAUSTED, "the reply would be over %d bytes",
@@ -205,7 +226,7 @@ static void answer_frames(struct server *server, struct frames *frames) {
 	int rc;
 
 	if (has_form(frames)) {
-		rc = answer_frame(server, zmq_msg_data(last), zmq_msg_size(last), &reply);
+		rc = answer_frame(server, last, &reply);
 	} else {
 		status_set(&status, STATUS_INVALID_ARGUMENT, "expected an empty frame, then one map");
 		rc = reply_encode_error(&status, NULL, &reply);
@@ -240,6 +261,22 @@ static void serve(struct server *server) {
 
 // ---- start and stop
 
+// Binds, over tcp under the keys that were given.
+static int bind_server(struct server *server, const char *endpoint, struct status *status) {
+	CLEANUP(keypair_wipe) struct keypair keys = {0};
+	const struct serve_options *given = server->given;
+	bool has_keys = given->curve_key != NULL;
+	int rc;
+
+	if (has_keys && ((rc = keypair_read(given->curve_key, &keys, status)) < 0 ||
+	                 (rc = zap_start(given->curve_clients, server->context, &server->zap, status)) < 0))
+		return rc;
+	rc = keys_before_bind(server->socket, endpoint, has_keys ? &keys : NULL, ZAP_PATH, status);
+	if (rc < 0)
+		return rc;
+	return endpoint_bind(server->socket, endpoint, given->insecure || has_keys, &server->lock, status);
+}
+
 static int open_server(struct server *server, struct status *status) {
 	const int no_linger = 0, mandatory = 1;
 	const int64_t limit = LIMIT_FRAME_SIZE;
@@ -262,8 +299,7 @@ static int open_server(struct server *server, struct status *status) {
 	zmq_setsockopt(server->socket, ZMQ_MAXMSGSIZE, &limit, sizeof(limit));
 	zmq_setsockopt(server->socket, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof(mandatory));
 	if ((rc = endpoint_set(ENDPOINT_PATH, server->given->endpoint, endpoint, status)) < 0 ||
-	    (rc = endpoint_bind(server->socket, endpoint, server->given->insecure, &server->lock, status)) <
-	            0 ||
+	    (rc = bind_server(server, endpoint, status)) < 0 ||
 	    (rc = origin_open(&server->given->options.origin, &server->snapshots.origin, status)) < 0)
 		return rc;
 	log_info("answers at %s", endpoint);
@@ -274,6 +310,7 @@ static void close_server(struct server *server) {
 	snapshots_fini(&server->snapshots);
 	if (server->socket != NULL)
 		zmq_close(server->socket);
+	zap_stop(server->zap);
 	if (server->context != NULL)
 		zmq_ctx_term(server->context);
 	if (server->lock >= 0)
@@ -282,11 +319,14 @@ static void close_server(struct server *server) {
 		close(server->signal_fd);
 }
 
-enum { OPT_ENDPOINT = 0x600, OPT_MAX_AGE, OPT_INSECURE };
+enum { OPT_ENDPOINT = 0x600, OPT_MAX_AGE, OPT_INSECURE, OPT_CURVE_KEY, OPT_CURVE_CLIENTS };
 
 static const struct argp_option serve_options[] = {
         {"endpoint", OPT_ENDPOINT, "ENDPOINT", 0, "Where to answer (default $LINKCAST_PATH)", 0},
         {"max-age", OPT_MAX_AGE, "TIME", 0, "How long what was read is used (default 5s)", 0},
+        {"curve-key", OPT_CURVE_KEY, "FILE", 0, "This server's key: a tcp endpoint then takes keys", 0},
+        {"curve-clients", OPT_CURVE_CLIENTS, "FILE", 0,
+         "Public keys of clients, and what each may do: read computes paths, admit requests services", 0},
         {"insecure", OPT_INSECURE, NULL, 0, "Allow an endpoint that is not loopback, without keys", 0},
         {0},
 };
@@ -313,6 +353,16 @@ static error_t parse_serve(int key, char *argument, struct argp_state *state) {
 		return 0;
 	case OPT_INSECURE:
 		given->insecure = true;
+		return 0;
+	case OPT_CURVE_KEY:
+		given->curve_key = argument;
+		return 0;
+	case OPT_CURVE_CLIENTS:
+		given->curve_clients = argument;
+		return 0;
+	case ARGP_KEY_END:
+		if ((given->curve_key == NULL) != (given->curve_clients == NULL))
+			argp_error(state, "--curve-key and --curve-clients go together");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

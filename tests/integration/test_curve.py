@@ -331,6 +331,96 @@ def test_a_key_file_that_others_may_read_is_refused(keys):
     assert secret_of(keys.clients["viewer"][0]) not in refused.stderr
 
 
+# ---- pathcomp serve
+
+class Serve:
+    """A pathcomp serve on tcp with the keys of a Keys; it asks the daemon with the key of `path`."""
+
+    def __init__(self, keys, host="127.0.0.1", *arguments):
+        (port,) = free_ports(1)
+        self.keys, self.path = keys, f"tcp://127.0.0.1:{port}"
+        self.api = self.path
+        self._log = open(os.path.join(keys.folder, "serve.log"), "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [PATHCOMP, "serve", "--endpoint", f"tcp://{host}:{port}", *(arguments or (
+                "--curve-key", keys.server[0], "--curve-clients", keys.list))],
+            env=keys.environment("path"), stderr=self._log)
+
+    @property
+    def log(self):
+        """What it said so far."""
+        with open(self._log.name, encoding="utf-8") as file:
+            return file.read()
+
+    def __enter__(self):
+        def answers():
+            assert self.process.poll() is None, self.log
+            return "answers at" in self.log
+        wait_until(answers, "pathcomp serve")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+        self._log.close()
+
+    def client(self, name, server=None):
+        """A client with the key of `name`."""
+        client = Client.__new__(Client)
+        client._context = zmq.Context()
+        client._socket = client._context.socket(zmq.REQ)
+        client._socket.setsockopt(zmq.LINGER, 0)
+        self.keys.arm(client._socket, name, server)
+        client._socket.connect(self.path)
+        return client
+
+
+DEMAND = {"from": "A", "to": "B", "gbps": 1}
+
+
+def test_pathcomp_serve_takes_keys_and_each_request_its_role(keys):
+    boss = keys.client("boss")
+    boss.ask("SetTopology", **LINKS)
+    boss.close()
+    with Serve(keys) as serve:
+        assert handshake_fails(keys, lambda s: s.connect(serve.path))
+
+        def stranger(socket):
+            keys.arm(socket, "stranger")
+            socket.connect(serve.path)
+        assert handshake_fails(keys, stranger)
+        viewer, path, probe = (serve.client(name) for name in ("viewer", "path", "probe"))
+        assert viewer.ask("ComputePath", **DEMAND)["paths"][0]["links"] == ["L"]
+        assert "the role admit" in denied(viewer, "RequestService", request_id="v", **DEMAND)
+        assert path.ask("RequestService", request_id="p", **DEMAND)["service_id"]
+        assert path.ask("RequestService", request_id="q", **{**DEMAND, "gbps": 11})["status"] == "blocked"
+        assert probe.ask("Ping")["ok"]
+        assert "the role read" in denied(probe, "ComputePath", **DEMAND)
+        for client in (viewer, path, probe):
+            client.close()
+        audit = [line.split("audit: ")[1] for line in serve.log.splitlines() if "audit: " in line]
+        assert audit[0].startswith("viewer: RequestService: PERMISSION_DENIED")
+        assert audit[1] == "path: RequestService request_id=p: done"
+        assert audit[2] == "path: RequestService request_id=q: FAILED_PRECONDITION: blocked"
+        assert len(audit) == 3 and "not in the list" in serve.log
+        assert not any(secret_of(keys.clients[name][0]) in serve.log for name in keys.clients)
+
+
+def test_pathcomp_serve_binds_an_address_of_the_network_with_keys_or_insecure_only(keys):
+    with Serve(keys, "0.0.0.0") as serve:
+        client = serve.client("viewer")
+        assert client.ask("Ping")["ok"]
+        client.close()
+    with Serve(keys, "0.0.0.0", "--insecure") as serve:
+        client = Client(serve.path)
+        assert client.ask("Ping")["ok"]
+        client.close()
+    refused = run([PATHCOMP, "serve", "--endpoint", "tcp://0.0.0.0:1"], keys.environment("path"))
+    assert refused.returncode == 1 and "--insecure" in refused.stderr and "keys" in refused.stderr
+    half = run([PATHCOMP, "serve", "--curve-key", keys.server[0]], keys.environment("path"))
+    assert half.returncode == 2 and "--curve-clients" in half.stderr
+
+
 # ---- starting
 
 def start(folder, *arguments):

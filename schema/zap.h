@@ -1,6 +1,6 @@
 // zap.h: who may speak to the tcp sockets: the allow-list, and the thread that libzmq asks about each CURVE
-// client (inproc://zeromq.zap.01). What a client may do on the API socket depends on the request; the router
-// passes on who it is (struct peer).
+// client (inproc://zeromq.zap.01). What a client may do on a socket that answers requests depends on the request
+// (peer.h).
 //
 // The allow-list is a text file: `PUBLIC-KEY role[,role...] name` lines, # for comments; roles of choices.def. It
 // is read again when it changed: a key that was taken out gets no new connection, those that stand stay.
@@ -9,32 +9,14 @@
 
 #include "cleanup.h"
 #include "keys.h"
-#include "message.h"
+#include "peer.h"
 #include "status.h"
-
-#define PEER_NAME_SIZE 128
-#define PEER_TEXT_SIZE (PEER_NAME_SIZE + 64)
 
 // The ZAP domains of the sockets.
 #define ZAP_SAMPLES "samples" // takes `publish`
 #define ZAP_EVENTS  "events"  // takes `read`
 #define ZAP_API     "api"     // takes any role; each request has its own
-
-// Who a client is.
-struct peer {
-	char name[PEER_NAME_SIZE]; // of the allow-list; "local" without keys
-	unsigned roles;            // bit r: role r
-};
-
-// "publish,read" to bits. Returns 0 or -EINVAL.
-int roles_parse(const char *text, unsigned *ret);
-
-// May the peer do what takes 'role' (or ROLE_ANY)?
-bool peer_may(const struct peer *, int role);
-
-// The user id that libzmq keeps with each message of a client; "" (there were no keys) may do everything. A text
-// that isn't one gives a peer that may do nothing.
-void peer_read(const char *user_id, size_t size, struct peer *ret);
+#define ZAP_PATH    "path"    // the same
 
 // ---- the allow-list
 

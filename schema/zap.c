@@ -21,60 +21,6 @@
 #define BINARY_KEY_SIZE 32
 #define LIST_LINE_SIZE  512
 #define REFUSAL_PACE_NS NS_PER_SECOND
-#define ALL_ROLES       ((1U << N_roles) - 1)
-
-// ---- peers
-
-int roles_parse(const char *text, unsigned *ret) {
-	char list[64], *rest = list, *word;
-	unsigned roles = 0;
-	int role;
-
-	if (snprintf(list, sizeof(list), "%s", text) >= (int)sizeof(list))
-		return -EINVAL;
-	while ((word = strsep(&rest, ",")) != NULL) {
-		if (choice_find(&roles_choices, word, &role) < 0)
-			return -EINVAL;
-		roles |= 1U << role;
-	}
-	*ret = roles;
-	return 0;
-}
-
-bool peer_may(const struct peer *peer, int role) {
-	return role == ROLE_ANY ? peer->roles != 0 : (peer->roles & 1U << role) != 0;
-}
-
-void peer_read(const char *user_id, size_t size, struct peer *ret) {
-	char text[PEER_TEXT_SIZE], *name = text;
-	const char *roles;
-
-	*ret = (struct peer){.name = "local", .roles = ALL_ROLES};
-	if (size == 0)
-		return;
-	ret->roles = 0;
-	strcpy(ret->name, "?");
-	if (size >= sizeof(text))
-		return;
-	memcpy(text, user_id, size);
-	text[size] = '\0';
-	roles = strsep(&name, " ");
-	if (name == NULL || strlen(name) >= sizeof(ret->name) || roles_parse(roles, &ret->roles) < 0)
-		return;
-	strcpy(ret->name, name);
-}
-
-// The text that peer_read() reads.
-static void peer_write(const struct peer *peer, char text[static PEER_TEXT_SIZE]) {
-	size_t used = 0;
-
-	for (int role = 0; role < N_roles; role++) {
-		if (peer_may(peer, role))
-			used += (size_t)snprintf(text + used, PEER_TEXT_SIZE - used, "%s%s",
-			                         used > 0 ? "," : "", choice_word(&roles_choices, role));
-	}
-	snprintf(text + used, PEER_TEXT_SIZE - used, " %s", peer->name);
-}
 
 // ---- the allow-list
 
