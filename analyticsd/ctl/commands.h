@@ -18,6 +18,7 @@ int command_forecast(struct ctl *, int argc, char **argv, struct status *status)
 int command_services(struct ctl *, int argc, char **argv, struct status *status);
 int command_watch(struct ctl *, int argc, char **argv, struct status *status);
 int command_keygen(struct ctl *, int argc, char **argv, struct status *status);
+int command_simulate(struct ctl *, int argc, char **argv, struct status *status);
 
 struct command {
 	const char *name; // NULL ends a table

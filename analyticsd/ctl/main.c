@@ -23,6 +23,7 @@ static const struct command commands[] = {
         {"services", command_services, "[SERVICE]", "what was admitted, and on which links"},
         {"watch", command_watch, "[TOPIC...]", "what is published, in lines of JSON"},
         {"metrics", command_metrics, "", "the daemon's own metrics"},
+        {"simulate", command_simulate, "-o FILE.csv", "traffic of a made-up port, with faults if wanted"},
         {"keygen", command_keygen, "", "a key for tcp connections"},
         {0},
 };
