@@ -16,7 +16,8 @@ DEFINE_CLEANUP(struct client *, client_close)
 
 // Sends a request and reads its reply into 'reply', a structure of the operation's reply message, whose
 // memory is 'ret_document' (the caller closes it). Returns 0, or a negative errno with 'status': the
-// service's own error, or -EHOSTUNREACH (UNAVAILABLE) when nothing answered in time; the client can be used
-// again after either.
+// service's own error, or -EHOSTUNREACH (UNAVAILABLE) when nothing answered in time, when nobody was there for
+// CLIENT_TIMEOUT_MS, or as soon as the connection ends under the request; the client can be used again after
+// either.
 int client_call(struct client *, enum op op, const void *request, void *reply, struct document **ret_document,
                 struct status *status);

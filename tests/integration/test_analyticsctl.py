@@ -103,6 +103,18 @@ def test_a_service_that_is_not_there_is_told(sockets, command):
     assert f"{endpoint} does not answer" in run.stderr and len(run.stderr.splitlines()) == 1
 
 
+def test_a_service_that_is_killed_under_a_command_is_told_at_once(tool):
+    tool.load([("l", "A", "Z")])
+    rows = "".join(f"{START + i},1\n" for i in range(400_000))
+    command = tool.command("import", tool.file("h.csv", "timestamp_unix,value\n" + rows), "--link", "l")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: tool.daemon.metrics()["kpi_points_stored"] > 0, "the import to begin")
+        tool.daemon.kill()
+        line = process.communicate(timeout=DEADLINE)[1]  # its patience with a service that works is longer
+    assert process.returncode == ERROR and tool.daemon.api in line
+    assert "went away" in line or "does not answer" in line
+
+
 @pytest.mark.parametrize("command", [
     [], ["frobnicate"], ["topology"], ["topology", "load"], ["topology", "frobnicate"], ["import"],
     ["status", "more"], ["export"], ["export", "--link", "l", "--port", "h/p"], ["export", "--port", "nohost"],
