@@ -20,12 +20,21 @@ int command_watch(struct ctl *, int argc, char **argv, struct status *status);
 int command_keygen(struct ctl *, int argc, char **argv, struct status *status);
 int command_simulate(struct ctl *, int argc, char **argv, struct status *status);
 
+struct command_form;
+extern const struct command_form import_form, export_form, forecast_form, services_form, watch_form,
+        keygen_form;
+
 struct command {
 	const char *name; // NULL ends a table
 	int (*run)(struct ctl *, int argc, char **argv, struct status *status);
-	const char *arguments;
+	const char *arguments; // what is typed behind it, for the list of commands
 	const char *help;
+	const struct command_form *form; // its options (options.h); NULL: those of all commands only
+	const struct command *commands;  // those behind it, or NULL
 };
+
+extern const struct command ctl_commands[];      // of analyticsctl
+extern const struct command topology_commands[]; // of `analyticsctl topology`
 
 // Finds argv[1] in 'commands' and runs it with the arguments behind; 'name' is what the user typed so far,
 // 'doc' a sentence about the commands. A missing or unknown command, and --help, are answered here.

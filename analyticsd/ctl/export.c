@@ -1,9 +1,9 @@
 // export: the history of a link or port as CSV on stdout, page by page; `import` reads the links' again.
 // SPDX-License-Identifier: MIT
-#include "arguments.h"
 #include "clock.h"
 #include "commands.h"
 #include "csvtext.h"
+#include "options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,10 +11,8 @@
 #include <string.h>
 
 struct export_arguments {
-	struct ctl *ctl;
 	const char *link;
-	char host[LIMIT_ID_SIZE + 1];
-	const char *port; // NULL: a link is asked for
+	struct port_name port;
 	int direction;
 	int64_t kpi;
 	int64_t from_ns, to_ns;
@@ -23,82 +21,38 @@ struct export_arguments {
 	size_t n_counters;
 };
 
-enum { OPTION_FROM = 256, OPTION_TO };
-
-static const struct argp_option export_options[] = {
-        {"link", 'l', "ID", 0, "history of this link", 0},
-        {"direction", 'd', "WORD", 0, "forward (default) or reverse, of the link", 0},
-        {"kpi", 'k', "NUMBER", 0, "301 total, 302 used capacity (default)", 0},
-        {"port", 'p', "HOST/NAME", 0, "counters of this port", 0},
-        {"counter", 'c', "NAME", 0, "only this counter; can be given more than once", 0},
-        {"from", OPTION_FROM, "TIME", 0, "first time (default: all)", 0},
-        {"to", OPTION_TO, "TIME", 0, "end, not included (default: all)", 0},
-        {"step", 's', "TIME", 0, "links: the mean over each step; ports: the last row of each", 0},
+static const struct command_option options[] = {
+        {"link", 'l', "ID", "history of this link", VALUE_ID, TO(export_arguments, link)},
+        {"direction", 'd', "WORD", "forward (default) or reverse, of the link", VALUE_CHOICE,
+         TO(export_arguments, direction), .choices = &directions_choices},
+        {"kpi", 'k', "NUMBER", "301 total, 302 used capacity (default)", VALUE_NUMBER,
+         TO(export_arguments, kpi), .min = 301, .max = 302},
+        {"port", 'p', "HOST/NAME", "counters of this port", VALUE_PORT, TO(export_arguments, port)},
+        {"counter", 'c', "NAME", "only this counter; can be given more than once", VALUE_ID,
+         TO_LIST(export_arguments, counters, n_counters)},
+        {"from", 0, "TIME", "first time (default: all)", VALUE_TIME, TO(export_arguments, from_ns)},
+        {"to", 0, "TIME", "end, not included (default: all)", VALUE_TIME, TO(export_arguments, to_ns)},
+        {"step", 's', "TIME", "links: the mean over each step; ports: the last row of each", VALUE_SECONDS,
+         TO(export_arguments, step_seconds)},
         {0},
 };
 
-// The host may hold slashes (host/file-prefix), the name of a port doesn't.
-static void parse_port(struct export_arguments *arguments, const char *text, struct argp_state *state) {
-	const char *slash = strrchr(text, '/');
+static void check(const void *values, struct argp_state *state) {
+	const struct export_arguments *arguments = values;
 
-	if (slash == NULL || slash == text || (size_t)(slash - text) > LIMIT_ID_SIZE || slash[1] == '\0')
-		argp_error(state, "--port: '%s' is not HOST/NAME", text);
-	else
-		snprintf(arguments->host, sizeof(arguments->host), "%.*s", (int)(slash - text), text);
-	arguments->port = slash == NULL ? text : slash + 1;
-	(void)argument_id(state, "--port", arguments->host);
-	(void)argument_id(state, "--port", arguments->port);
+	if ((arguments->link == NULL) == (arguments->port.name == NULL))
+		argp_error(state, "one of --link and --port is required");
+	if (arguments->n_counters > 0 && arguments->port.name == NULL)
+		argp_error(state, "--counter belongs to --port");
+	if (arguments->from_ns >= arguments->to_ns)
+		argp_error(state, "--from must be before --to");
 }
 
-static void add_counter(struct export_arguments *arguments, const char *text, struct argp_state *state) {
-	if (array_grow((void **)&arguments->counters, arguments->n_counters, 1, sizeof(text)) < 0)
-		argp_failure(state, 1, ENOMEM, "--counter");
-	arguments->counters[arguments->n_counters++] = argument_id(state, "--counter", text);
-}
-
-static error_t parse_export(int key, char *text, struct argp_state *state) {
-	struct export_arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->ctl;
-		return 0;
-	case 'l':
-		arguments->link = argument_id(state, "--link", text);
-		return 0;
-	case 'd':
-		arguments->direction = argument_choice(state, "direction", text, &directions_choices);
-		return 0;
-	case 'k':
-		arguments->kpi = argument_number(state, "kpi", text, 301, 302);
-		return 0;
-	case 'p':
-		parse_port(arguments, text, state);
-		return 0;
-	case 'c':
-		add_counter(arguments, text, state);
-		return 0;
-	case OPTION_FROM:
-		arguments->from_ns = argument_time(state, arguments->ctl, "from", text);
-		return 0;
-	case OPTION_TO:
-		arguments->to_ns = argument_time(state, arguments->ctl, "to", text);
-		return 0;
-	case 's':
-		arguments->step_seconds = argument_seconds(state, "step", text);
-		return 0;
-	case ARGP_KEY_END:
-		if ((arguments->link == NULL) == (arguments->port == NULL))
-			argp_error(state, "one of --link and --port is required");
-		if (arguments->n_counters > 0 && arguments->port == NULL)
-			argp_error(state, "--counter belongs to --port");
-		if (arguments->from_ns >= arguments->to_ns)
-			argp_error(state, "--from must be before --to");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+const struct command_form export_form = {
+        .options = options,
+        .doc = "Writes the history of a link or a port as CSV.",
+        .check = check,
+};
 
 // ---- links
 
@@ -194,8 +148,8 @@ static int export_port(struct ctl *ctl, const struct export_arguments *arguments
 	int rc;
 
 	port_query_init(&query);
-	query.host = arguments->host;
-	query.name = arguments->port;
+	query.host = arguments->port.host;
+	query.name = arguments->port.name;
 	query.counters = arguments->counters;
 	query.n_counters = arguments->n_counters;
 	query.from_ns = arguments->from_ns;
@@ -211,18 +165,13 @@ static int export_port(struct ctl *ctl, const struct export_arguments *arguments
 }
 
 int command_export(struct ctl *ctl, int argc, char **argv, struct status *status) {
-	const struct argp argp = {.options = export_options,
-	                          .parser = parse_export,
-	                          .doc = "Writes the history of a link or a port as CSV.",
-	                          .children = common_children};
 	struct export_arguments arguments = {
-	        .ctl = ctl,
 	        .kpi = 302,
 	        .to_ns = ctl->now_ns + (LIMIT_FUTURE_SECONDS + 1) * NS_PER_SECOND,
 	};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	options_parse(ctl, &export_form, argc, argv, &arguments);
 	rc = arguments.link != NULL ? export_link(ctl, &arguments, status)
 	                            : export_port(ctl, &arguments, status);
 	free(arguments.counters);

@@ -1,9 +1,8 @@
 // forecast link ID | topology ID: what capacity will be needed, and where the answer comes from.
 // SPDX-License-Identifier: MIT
-#include "arguments.h"
 #include "cells.h"
 #include "commands.h"
-
+#include "options.h"
 #include "text.h"
 
 #include <errno.h>
@@ -13,105 +12,63 @@
 
 #define ARRAY_SIZE(ARRAY) (sizeof(ARRAY) / sizeof((ARRAY)[0]))
 
+enum forecast_object { OF_LINK, OF_TOPOLOGY };
+
+static const char *const object_words[] = {[OF_LINK] = "link", [OF_TOPOLOGY] = "topology"};
+static const struct choices objects = {"objects", object_words, ARRAY_SIZE(object_words)};
+
 struct forecast_arguments {
-	struct ctl *ctl;
-	bool of_link;
+	int object;
 	const char *id;
 	struct link_forecast_query query; // also holds what is asked of a topology
 };
 
-enum { OPTION_AS_OF = 256, OPTION_START, OPTION_RESOLUTION, OPTION_STRICT };
+#define QUERY(FIELD) TO_FIELD(forecast_arguments, query, link_forecast_query, FIELD)
 
-static const struct argp_option forecast_options[] = {
-        {"window", 'w', "TIME", 0, "length of the window, such as 7d (required)", 0},
-        {"start", OPTION_START, "TIME", 0, "start of the window (default: now)", 0},
-        {"as-of", OPTION_AS_OF, "TIME", 0, "answer as at that moment", 0},
-        {"statistic", 's', "WORD", 0, "peak (default), mean or last", 0},
-        {"quantile", 'q', "NUMBER", 0, "0.5 to 0.999 (default: 0.95)", 0},
-        {"model", 'm', "NAME", 0, "a model (default: auto)", 0},
-        {"direction", 'd', "WORD", 0, "forward (default) or reverse, of a link", 0},
-        {"series", 'S', NULL, 0, "also the band over the window", 0},
-        {"peak-resolution", OPTION_RESOLUTION, "TIME", 0, "length of the means that the peak is of", 0},
-        {"strict-history", OPTION_STRICT, NULL, 0, "use only the history that the window asks for", 0},
+static const struct command_option options[] = {
+        {"window", 'w', "TIME", "length of the window, such as 7d (required)", VALUE_SECONDS,
+         QUERY(forecast_window_seconds)},
+        {"start", 0, "TIME", "start of the window (default: now)", VALUE_TIME, QUERY(start_ns)},
+        {"as-of", 0, "TIME", "answer as at that moment", VALUE_TIME, QUERY(as_of_ns)},
+        {"statistic", 's', "WORD", "peak (default), mean or last", VALUE_CHOICE, QUERY(statistic),
+         .choices = &statistics_choices},
+        {"quantile", 'q', "NUMBER", "0.5 to 0.999 (default: 0.95)", VALUE_REAL, QUERY(quantile), .min = 0.5,
+         .max = 0.999},
+        {"model", 'm', "NAME", "a model (default: auto)", VALUE_ID, QUERY(model)},
+        {"direction", 'd', "WORD", "forward (default) or reverse, of a link", VALUE_CHOICE, QUERY(direction),
+         .choices = &directions_choices},
+        {"series", 'S', NULL, "also the band over the window", VALUE_FLAG, QUERY(series)},
+        {"peak-resolution", 0, "TIME", "length of the means that the peak is of", VALUE_SECONDS,
+         QUERY(peak_resolution_seconds)},
+        {"strict-history", 0, NULL, "use only the history that the window asks for", VALUE_FLAG,
+         QUERY(strict_history)},
         {0},
 };
 
-static error_t parse_word(struct forecast_arguments *arguments, const char *text, struct argp_state *state) {
-	switch (state->arg_num) {
-	case 0:
-		arguments->of_link = strcmp(text, "link") == 0;
-		if (!arguments->of_link && strcmp(text, "topology") != 0)
-			argp_error(state, "'%s' is neither link nor topology", text);
-		return 0;
-	case 1:
-		arguments->id = argument_id(state, arguments->of_link ? "link" : "topology", text);
-		return 0;
-	default:
-		argp_usage(state);
-		return EINVAL;
-	}
-}
+static const struct command_option arguments_of[] = {
+        {"link|topology", 0, NULL, "what is forecast", VALUE_CHOICE, TO(forecast_arguments, object),
+         .choices = &objects, .required = true},
+        {"ID", 0, NULL, "of the link or topology", VALUE_ID, TO(forecast_arguments, id), .required = true},
+        {0},
+};
 
-static error_t parse_end(const struct forecast_arguments *arguments, struct argp_state *state) {
-	if (arguments->id == NULL)
-		argp_usage(state);
+static void check(const void *values, struct argp_state *state) {
+	const struct forecast_arguments *arguments = values;
+
 	if (arguments->query.forecast_window_seconds <= 0)
 		argp_error(state, "--window is required, such as --window 7d");
-	if (!arguments->of_link && HAS(&arguments->query, link_forecast_query, direction))
+	if (arguments->object == OF_TOPOLOGY && HAS(&arguments->query, link_forecast_query, direction))
 		argp_error(state, "--direction: a topology's forecast has both");
-	return 0;
 }
 
-static error_t parse_forecast(int key, char *text, struct argp_state *state) {
-	struct forecast_arguments *arguments = state->input;
-	struct link_forecast_query *query = &arguments->query;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->ctl;
-		return 0;
-	case 'w':
-		query->forecast_window_seconds = argument_seconds(state, "window", text);
-		return 0;
-	case OPTION_START:
-		SET(query, link_forecast_query, start_ns,
-		    argument_time(state, arguments->ctl, "start", text));
-		return 0;
-	case OPTION_AS_OF:
-		SET(query, link_forecast_query, as_of_ns,
-		    argument_time(state, arguments->ctl, "as-of", text));
-		return 0;
-	case 's':
-		query->statistic = argument_choice(state, "statistic", text, &statistics_choices);
-		return 0;
-	case 'q':
-		query->quantile = argument_real(state, "quantile", text, 0.5, 0.999);
-		return 0;
-	case 'm':
-		query->model = argument_id(state, "model", text);
-		return 0;
-	case 'd':
-		SET(query, link_forecast_query, direction,
-		    argument_choice(state, "direction", text, &directions_choices));
-		return 0;
-	case 'S':
-		query->series = true;
-		return 0;
-	case OPTION_RESOLUTION:
-		SET(query, link_forecast_query, peak_resolution_seconds,
-		    argument_seconds(state, "peak-resolution", text));
-		return 0;
-	case OPTION_STRICT:
-		query->strict_history = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		return parse_word(arguments, text, state);
-	case ARGP_KEY_END:
-		return parse_end(arguments, state);
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+const struct command_form forecast_form = {
+        .options = options,
+        .arguments = arguments_of,
+        .doc = "Forecasts the used capacity of a link, or of each link of a topology. Capacities are Gbps; "
+               "free "
+               "is total less forecast less reserved.",
+        .check = check,
+};
 
 // ---- tables
 
@@ -328,18 +285,11 @@ static int forecast_topology(struct ctl *ctl, const struct forecast_arguments *a
 }
 
 int command_forecast(struct ctl *ctl, int argc, char **argv, struct status *status) {
-	const struct argp argp = {
-	        .options = forecast_options,
-	        .parser = parse_forecast,
-	        .args_doc = "link ID\ntopology ID",
-	        .doc = "Forecasts the used capacity of a link, or of each link of a topology. "
-	               "Capacities are Gbps; free is total less forecast less reserved.",
-	        .children = common_children};
-	struct forecast_arguments arguments = {.ctl = ctl};
+	struct forecast_arguments arguments = {0};
 
 	link_forecast_query_init(&arguments.query);
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	if (arguments.of_link)
+	options_parse(ctl, &forecast_form, argc, argv, &arguments);
+	if (arguments.object == OF_LINK)
 		return forecast_link(ctl, &arguments, status);
 	return forecast_topology(ctl, &arguments, status);
 }

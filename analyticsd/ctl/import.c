@@ -1,11 +1,11 @@
 // import: a CSV file into the history of links, all or nothing. The file is read twice: first every row is
 // checked, and analyticsd is asked whether it would take each series; then the rows are sent.
 // SPDX-License-Identifier: MIT
-#include "arguments.h"
 #include "clock.h"
 #include "commands.h"
 #include "kpifile.h"
 #include "linkmap.h"
+#include "options.h"
 #include "progress.h"
 #include "series.h"
 #include "text.h"
@@ -17,10 +17,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define END_AS_IS       INT64_MIN
 #define BUFFERED_POINTS 1000000 // of all series together, so that many interleaved series take little memory
 
 struct import_arguments {
-	struct ctl *ctl;
 	const char *path;
 	const char *link;
 	int direction; // -1: not given
@@ -28,90 +28,57 @@ struct import_arguments {
 	const char *column;
 	const char *map_path;
 	double scale;
-	bool has_end;
-	int64_t end_ns;
+	int64_t end_ns;         // END_AS_IS: times stay
 	int64_t from_ns, to_ns; // of the file's own times
 };
 
-enum { OPTION_END = 256, OPTION_FROM, OPTION_TO, OPTION_SCALE };
-
-static const struct argp_option import_options[] = {
-        {"link", 'l', "ID", 0, "the link that the file is of (default: the file's column 'link')", 0},
-        {"direction", 'd', "WORD", 0, "forward or reverse (default: the column 'direction', else forward)",
-         0},
-        {"map", 'm', "FILE.csv", 0, "columns name,link,direction: what the names in column 'link' stand for",
-         0},
-        {"kpi", 'k', "NUMBER", 0, "301 total, 302 used capacity (default)", 0},
-        {"column", 'c', "NAME", 0, "column of the values (default: value)", 0},
-        {"scale", OPTION_SCALE, "NUMBER", 0, "values times this are Gbps (default: 1)", 0},
-        {"end", OPTION_END, "TIME", 0, "move all times so that the newest is TIME, such as now", 0},
-        {"from", OPTION_FROM, "TIME", 0, "leave out what is before, by the file's times", 0},
-        {"to", OPTION_TO, "TIME", 0, "leave out what is not before, by the file's times", 0},
+static const struct command_option options[] = {
+        {"link", 'l', "ID", "the link that the file is of (default: the file's column 'link')", VALUE_ID,
+         TO(import_arguments, link)},
+        {"direction", 'd', "WORD", "forward or reverse (default: the column 'direction', else forward)",
+         VALUE_CHOICE, TO(import_arguments, direction), .choices = &directions_choices},
+        {"map", 'm', "FILE.csv", "columns name,link,direction: what the names in column 'link' stand for",
+         VALUE_TEXT, TO(import_arguments, map_path)},
+        {"kpi", 'k', "NUMBER", "301 total, 302 used capacity (default)", VALUE_NUMBER,
+         TO(import_arguments, kpi), .min = 301, .max = 302},
+        {"column", 'c', "NAME", "column of the values (default: value)", VALUE_TEXT,
+         TO(import_arguments, column)},
+        {"scale", 0, "NUMBER", "values times this are Gbps (default: 1)", VALUE_REAL,
+         TO(import_arguments, scale), .min = 1e-30, .max = 1e30},
+        {"end", 0, "TIME", "move all times so that the newest is TIME, such as now", VALUE_TIME,
+         TO(import_arguments, end_ns)},
+        {"from", 0, "TIME", "leave out what is before, by the file's times", VALUE_TIME,
+         TO(import_arguments, from_ns)},
+        {"to", 0, "TIME", "leave out what is not before, by the file's times", VALUE_TIME,
+         TO(import_arguments, to_ns)},
         {0},
 };
 
-static error_t parse_file(struct import_arguments *arguments, const char *text, struct argp_state *state) {
-	if (state->arg_num > 0)
-		argp_usage(state);
-	arguments->path = text;
-	return 0;
-}
+static const struct command_option arguments_of[] = {
+        {"FILE.csv", 0, NULL, "with the names of its columns in the first row", VALUE_TEXT,
+         TO(import_arguments, path), .required = true},
+        {0},
+};
 
-static error_t parse_end(const struct import_arguments *arguments, struct argp_state *state) {
-	if (arguments->path == NULL)
-		argp_usage(state);
+static void check(const void *values, struct argp_state *state) {
+	const struct import_arguments *arguments = values;
+
 	if (arguments->link != NULL && arguments->map_path != NULL)
 		argp_error(state, "--map names the links: --link can't be given too");
 	if (arguments->direction >= 0 && arguments->map_path != NULL)
 		argp_error(state, "--map names the directions: --direction can't be given too");
 	if (arguments->from_ns >= arguments->to_ns)
 		argp_error(state, "--from must be before --to");
-	return 0;
 }
 
-static error_t parse_import(int key, char *text, struct argp_state *state) {
-	struct import_arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->ctl;
-		return 0;
-	case 'l':
-		arguments->link = argument_id(state, "--link", text);
-		return 0;
-	case 'd':
-		arguments->direction = argument_choice(state, "direction", text, &directions_choices);
-		return 0;
-	case 'm':
-		arguments->map_path = text;
-		return 0;
-	case 'k':
-		arguments->kpi = argument_number(state, "kpi", text, 301, 302);
-		return 0;
-	case 'c':
-		arguments->column = text;
-		return 0;
-	case OPTION_SCALE:
-		arguments->scale = argument_real(state, "scale", text, 1e-30, 1e30);
-		return 0;
-	case OPTION_END:
-		arguments->has_end = true;
-		arguments->end_ns = argument_time(state, arguments->ctl, "end", text);
-		return 0;
-	case OPTION_FROM:
-		arguments->from_ns = argument_time(state, arguments->ctl, "from", text);
-		return 0;
-	case OPTION_TO:
-		arguments->to_ns = argument_time(state, arguments->ctl, "to", text);
-		return 0;
-	case ARGP_KEY_ARG:
-		return parse_file(arguments, text, state);
-	case ARGP_KEY_END:
-		return parse_end(arguments, state);
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+const struct command_form import_form = {
+        .options = options,
+        .arguments = arguments_of,
+        .doc = "Adds a CSV file to the history of links. Columns: timestamp_unix or timestamp, value, and, "
+               "for "
+               "several links in a file, link and direction. A file with a broken row is refused as a whole.",
+        .check = check,
+};
 
 // ---- what is imported
 
@@ -269,7 +236,7 @@ static int check_file(struct import *import, struct status *status) {
 	if (import->n_rows == 0)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: no row is in the range asked for",
 		                  arguments->path);
-	if (arguments->has_end)
+	if (arguments->end_ns != END_AS_IS)
 		import->shift_ns = arguments->end_ns - import->newest_ns;
 	rc = check_times(import, status);
 	if (rc < 0)
@@ -368,24 +335,16 @@ static int run(struct import *import, struct status *status) {
 }
 
 int command_import(struct ctl *ctl, int argc, char **argv, struct status *status) {
-	const struct argp argp = {
-	        .options = import_options,
-	        .parser = parse_import,
-	        .args_doc = "FILE.csv",
-	        .doc = "Adds a CSV file to the history of links. Columns: timestamp_unix or "
-	               "timestamp, value, and, for several links in a file, link and direction. "
-	               "A file with a broken row is refused as a whole.",
-	        .children = common_children};
 	CLEANUP(import_fini) struct import import = {.ctl = ctl};
-	struct import_arguments arguments = {.ctl = ctl,
-	                                     .direction = -1,
+	struct import_arguments arguments = {.direction = -1,
 	                                     .kpi = 302,
 	                                     .column = "value",
 	                                     .scale = 1,
+	                                     .end_ns = END_AS_IS,
 	                                     .from_ns = INT64_MIN,
 	                                     .to_ns = INT64_MAX};
 
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	options_parse(ctl, &import_form, argc, argv, &arguments);
 	import.arguments = &arguments;
 	progress_init(&import.progress, clock_mono_ns());
 	return run(&import, status);

@@ -11,20 +11,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command commands[] = {
-        {"status", command_status, "", "is it there, what does it hear"},
-        {"sources", command_sources, "", "publishers that were heard"},
-        {"ports", command_ports, "", "their ports, rates and losses"},
-        {"links", command_links, "", "links of all topologies, as they are now"},
-        {"topology", command_topology, "load|show|delete", "topologies"},
-        {"import", command_import, "FILE.csv", "add history of links"},
-        {"export", command_export, "--link ID|--port PORT", "history as CSV"},
-        {"forecast", command_forecast, "link|topology ID", "capacity that will be needed"},
-        {"services", command_services, "[SERVICE]", "what was admitted, and on which links"},
-        {"watch", command_watch, "[TOPIC...]", "what is published, in lines of JSON"},
-        {"metrics", command_metrics, "", "the daemon's own metrics"},
-        {"simulate", command_simulate, "-o FILE.csv", "traffic of a made-up port, with faults if wanted"},
-        {"keygen", command_keygen, "", "a key for tcp connections"},
+const struct command ctl_commands[] = {
+        {"status", command_status, "", "is it there, what does it hear", NULL, NULL},
+        {"sources", command_sources, "", "publishers that were heard", NULL, NULL},
+        {"ports", command_ports, "", "their ports, rates and losses", NULL, NULL},
+        {"links", command_links, "", "links of all topologies, as they are now", NULL, NULL},
+        {"topology", command_topology, "load|show|delete", "topologies", NULL, topology_commands},
+        {"import", command_import, "FILE.csv", "add history of links", &import_form, NULL},
+        {"export", command_export, "--link ID|--port PORT", "history as CSV", &export_form, NULL},
+        {"forecast", command_forecast, "link|topology ID", "capacity that will be needed", &forecast_form,
+         NULL},
+        {"services", command_services, "[SERVICE]", "what was admitted, and on which links", &services_form,
+         NULL},
+        {"watch", command_watch, "[TOPIC...]", "what is published, in lines of JSON", &watch_form, NULL},
+        {"metrics", command_metrics, "", "the daemon's own metrics", NULL, NULL},
+        {"simulate", command_simulate, "-o FILE.csv", "traffic of a made-up port, with faults if wanted",
+         NULL, NULL},
+        {"keygen", command_keygen, "", "a key for tcp connections", &keygen_form, NULL},
         {0},
 };
 
@@ -61,5 +64,5 @@ int main(int argc, char **argv) {
 	if ((rc = endpoint_set(ENDPOINT_API, NULL, ctl.api, &status)) < 0 ||
 	    (rc = endpoint_set(ENDPOINT_EVENTS, NULL, ctl.events, &status)) < 0)
 		return report(rc, &status);
-	return report(commands_run(commands, name, doc, &ctl, argc, argv, &status), &status);
+	return report(commands_run(ctl_commands, name, doc, &ctl, argc, argv, &status), &status);
 }

@@ -1,8 +1,8 @@
 // services: what was admitted, and on which links.
 // SPDX-License-Identifier: MIT
-#include "arguments.h"
 #include "cells.h"
 #include "commands.h"
+#include "options.h"
 
 #include "text.h"
 
@@ -11,51 +11,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_STATE = 0x100, OPTION_TOPOLOGY, OPTION_LINK, OPTION_EVIDENCE };
-
-static const struct argp_option services_options[] = {
-        {"state", OPTION_STATE, "STATE", 0, "only those that are scheduled, active, expired or released", 0},
-        {"topology", OPTION_TOPOLOGY, "ID", 0, "only those of this topology", 0},
-        {"link", OPTION_LINK, "ID", 0, "only those on this link", 0},
-        {"evidence", OPTION_EVIDENCE, NULL, 0, "with --json: also what they were admitted from", 0},
-        {0},
-};
-
 struct services_arguments {
-	struct ctl *ctl;
 	struct services_query query;
 };
 
-static error_t parse_services(int key, char *text, struct argp_state *state) {
-	struct services_arguments *arguments = state->input;
-	struct services_query *query = &arguments->query;
+static const struct command_option options[] = {
+        {"state", 0, "STATE", "only those that are scheduled, active, expired or released", VALUE_CHOICE,
+         TO_FIELD(services_arguments, query, services_query, state), .choices = &service_states_choices},
+        {"topology", 0, "ID", "only those of this topology", VALUE_ID,
+         TO(services_arguments, query.topology_id)},
+        {"link", 0, "ID", "only those on this link", VALUE_ID, TO(services_arguments, query.link_id)},
+        {"evidence", 0, NULL, "with --json: also what they were admitted from", VALUE_FLAG,
+         TO_FIELD(services_arguments, query, services_query, evidence)},
+        {0},
+};
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->ctl;
-		return 0;
-	case OPTION_STATE:
-		SET(query, services_query, state,
-		    argument_choice(state, "--state", text, &service_states_choices));
-		return 0;
-	case OPTION_TOPOLOGY:
-		query->topology_id = argument_id(state, "topology id", text);
-		return 0;
-	case OPTION_LINK:
-		query->link_id = argument_id(state, "link id", text);
-		return 0;
-	case OPTION_EVIDENCE:
-		SET(query, services_query, evidence, true);
-		return 0;
-	case ARGP_KEY_ARG:
-		if (query->service_id != NULL)
-			argp_error(state, "unexpected '%s'", text);
-		query->service_id = argument_id(state, "service id", text);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+static const struct command_option arguments_of[] = {
+        {"SERVICE", 0, NULL, "only this one", VALUE_ID, TO(services_arguments, query.service_id)},
+        {0},
+};
+
+const struct command_form services_form = {
+        .options = options,
+        .arguments = arguments_of,
+        .doc = "Lists the services that were admitted, or one of them. A service without an end holds its "
+               "capacity until it is released; ~ marks a link that is taken from z to a.",
+};
 
 // ---- the list, from as many pages as it takes
 
@@ -162,20 +143,12 @@ static int print_services(const struct service_list *list) {
 }
 
 int command_services(struct ctl *ctl, int argc, char **argv, struct status *status) {
-	const struct argp argp = {
-	        .options = services_options,
-	        .parser = parse_services,
-	        .args_doc = "[SERVICE]",
-	        .doc = "Lists the services that were admitted, or one of them. A service without an end "
-	               "holds "
-	               "its capacity until it is released; ~ marks a link that is taken from z to a.",
-	        .children = common_children};
 	CLEANUP(services_fini) struct services services = {0};
-	struct services_arguments arguments = {.ctl = ctl};
+	struct services_arguments arguments;
 	int rc;
 
 	services_query_init(&arguments.query);
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	options_parse(ctl, &services_form, argc, argv, &arguments);
 	if ((rc = fetch(ctl, &arguments.query, &services, status)) < 0)
 		return rc;
 	return ctl->json ? ctl_print_json(&service_list_message, &services.list)

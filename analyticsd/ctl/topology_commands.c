@@ -1,8 +1,8 @@
 // topology load | show | delete.
 // SPDX-License-Identifier: MIT
-#include "arguments.h"
 #include "cells.h"
 #include "commands.h"
+#include "options.h"
 #include "topology.h"
 #include "upload.h"
 #include "view.h"
@@ -13,40 +13,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct one_argument {
-	struct ctl *ctl;
-	const char *value; // NULL when it was not given
-	bool required, is_id;
+// The file, or the id.
+struct topology_argument {
+	const char *value;
 };
 
-static error_t parse_one(int key, char *text, struct argp_state *state) {
-	struct one_argument *argument = state->input;
+#define REQUIRED_FILE                                                                                        \
+	{ "FILE.json", 0, NULL, "of a topology", VALUE_TEXT, TO(topology_argument, value), .required = true }
+#define REQUIRED_ID                                                                                          \
+	{ "ID", 0, NULL, "of the topology", VALUE_ID, TO(topology_argument, value), .required = true }
+#define OPTIONAL_ID                                                                                          \
+	{ "ID", 0, NULL, "of the topology", VALUE_ID, TO(topology_argument, value) }
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = argument->ctl;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			argp_usage(state);
-		argument->value = argument->is_id ? argument_id(state, "topology", text) : text;
-		return 0;
-	case ARGP_KEY_END:
-		if (argument->required && argument->value == NULL)
-			argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static void parse(struct one_argument *argument, int argc, char **argv, const char *args_doc,
-                  const char *doc) {
-	const struct argp argp = {
-	        .parser = parse_one, .args_doc = args_doc, .doc = doc, .children = common_children};
-
-	argp_parse(&argp, argc, argv, 0, NULL, argument);
-}
+static const struct command_form load_form = {
+        .arguments = (const struct command_option[]){REQUIRED_FILE, {0}},
+        .doc = "Replaces the topology that the file names (default: admin).",
+};
+static const struct command_form show_form = {
+        .arguments = (const struct command_option[]){OPTIONAL_ID, {0}},
+        .doc = "Shows a topology (default: admin). With --json: a file that `topology load` takes.",
+};
+static const struct command_form delete_form = {
+        .arguments = (const struct command_option[]){REQUIRED_ID, {0}},
+        .doc = "Forgets a topology.",
+};
 
 // ---- load
 
@@ -98,12 +88,12 @@ static int read_topology(const char *path, struct document **ret, struct topolog
 
 static int topology_load(struct ctl *ctl, int argc, char **argv, struct status *status) {
 	CLEANUP(document_closep) struct document *document = NULL;
-	struct one_argument file = {.ctl = ctl, .required = true};
+	struct topology_argument file = {NULL};
 	struct topology_counts counts;
 	struct topology topology = {0};
 	int rc;
 
-	parse(&file, argc, argv, "FILE.json", "Replaces the topology that the file names (default: admin).");
+	options_parse(ctl, &load_form, argc, argv, &file);
 	if ((rc = read_topology(file.value, &document, &topology, status)) < 0) {
 		if (status->message[0] != '\0')
 			status_prefix(status, "%s: ", file.value);
@@ -160,12 +150,11 @@ static int print_view(const struct topology_view *view) {
 
 static int topology_show(struct ctl *ctl, int argc, char **argv, struct status *status) {
 	CLEANUP(view_fini) struct view view = {0};
-	struct one_argument id = {.ctl = ctl, .is_id = true};
+	struct topology_argument id = {"admin"};
 	int rc;
 
-	parse(&id, argc, argv, "[ID]",
-	      "Shows a topology (default: admin). With --json: a file that `topology load` takes.");
-	if ((rc = view_fetch(ctl, id.value != NULL ? id.value : "admin", &view, status)) < 0)
+	options_parse(ctl, &show_form, argc, argv, &id);
+	if ((rc = view_fetch(ctl, id.value, &view, status)) < 0)
 		return rc;
 	return ctl->json ? ctl_print_json(&topology_view_message, &view.body) : print_view(&view.body);
 }
@@ -174,12 +163,12 @@ static int topology_show(struct ctl *ctl, int argc, char **argv, struct status *
 
 static int topology_delete(struct ctl *ctl, int argc, char **argv, struct status *status) {
 	CLEANUP(document_closep) struct document *document = NULL;
-	struct one_argument id = {.ctl = ctl, .required = true, .is_id = true};
+	struct topology_argument id = {NULL};
 	struct topology_query query;
 	struct empty reply;
 	int rc;
 
-	parse(&id, argc, argv, "ID", "Forgets a topology.");
+	options_parse(ctl, &delete_form, argc, argv, &id);
 	topology_query_init(&query);
 	query.topology_id = id.value;
 	if ((rc = ctl_call(ctl, OP_DELETE_TOPOLOGY, &query, &reply, &document, status)) < 0)
@@ -187,10 +176,10 @@ static int topology_delete(struct ctl *ctl, int argc, char **argv, struct status
 	return ctl->json ? ctl_print_json(&empty_message, &reply) : 0;
 }
 
-static const struct command topology_commands[] = {
-        {"load", topology_load, "FILE.json", "replace a topology by the one in a file"},
-        {"show", topology_show, "[ID]", "its links with current capacities and states"},
-        {"delete", topology_delete, "ID", "forget it"},
+const struct command topology_commands[] = {
+        {"load", topology_load, "FILE.json", "replace a topology by the one in a file", &load_form, NULL},
+        {"show", topology_show, "[ID]", "its links with current capacities and states", &show_form, NULL},
+        {"delete", topology_delete, "ID", "forget it", &delete_form, NULL},
         {0},
 };
 

@@ -1,8 +1,8 @@
 // watch: what analyticsd publishes, a line of JSON for each message, until SIGINT or --count lines.
 // SPDX-License-Identifier: MIT
-#include "arguments.h"
 #include "commands.h"
 #include "keys.h"
+#include "options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,34 +15,33 @@
 #include <zmq.h>
 
 struct watch_arguments {
-	struct ctl *ctl;
 	int64_t count; // 0: no end
-	char **topics;
-	int n_topics;
+	const char **topics;
+	size_t n_topics;
 };
 
-static const struct argp_option watch_options[] = {
-        {"count", 'n', "NUMBER", 0, "end after so many messages", 0},
+static const struct command_option options[] = {
+        {"count", 'n', "NUMBER", "end after so many messages", VALUE_NUMBER, TO(watch_arguments, count),
+         .min = 1, .max = 1e18},
         {0},
 };
 
-static error_t parse_watch(int key, char *text, struct argp_state *state) {
-	struct watch_arguments *arguments = state->input;
+static const struct command_option arguments_of[] = {
+        {"TOPIC", 0, NULL, "what its topic begins with (default: everything)", VALUE_TEXT,
+         TO_LIST(watch_arguments, topics, n_topics)},
+        {0},
+};
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->ctl;
-		return 0;
-	case 'n':
-		arguments->count = argument_number(state, "count", text, 1, INT64_MAX);
-		return 0;
-	case ARGP_KEY_ARGS:
-		arguments->topics = state->argv + state->next;
-		arguments->n_topics = state->argc - state->next;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+const struct command_form watch_form = {
+        .options = options,
+        .arguments = arguments_of,
+        .doc = "Prints what analyticsd publishes, a line of JSON for each message. A topic is matched from "
+               "its "
+               "start: sample/, link/A-Z/.",
+};
+
+static void watch_arguments_fini(struct watch_arguments *arguments) {
+	free(arguments->topics);
 }
 
 // ---- the socket
@@ -93,9 +92,9 @@ static int open_monitor(struct watch *watch, struct status *status) {
 	return 0;
 }
 
-static int watch_init(struct watch *watch, const struct watch_arguments *arguments, struct status *status) {
+static int watch_init(struct watch *watch, const struct watch_arguments *arguments, const char *endpoint,
+                      struct status *status) {
 	const int64_t limit = LIMIT_FRAME_SIZE;
-	const char *endpoint = arguments->ctl->events;
 	int rc;
 
 	if ((rc = take_signals(watch)) < 0)
@@ -107,7 +106,7 @@ static int watch_init(struct watch *watch, const struct watch_arguments *argumen
 	if (watch->socket == NULL)
 		return foreign(status, "socket");
 	zmq_setsockopt(watch->socket, ZMQ_MAXMSGSIZE, &limit, sizeof(limit));
-	for (int i = 0; i < arguments->n_topics; i++)
+	for (size_t i = 0; i < arguments->n_topics; i++)
 		zmq_setsockopt(watch->socket, ZMQ_SUBSCRIBE, arguments->topics[i],
 		               strlen(arguments->topics[i]));
 	if (arguments->n_topics == 0)
@@ -264,19 +263,12 @@ static int print_all(const struct watch *watch, const struct watch_arguments *ar
 }
 
 int command_watch(struct ctl *ctl, int argc, char **argv, struct status *status) {
-	const struct argp argp = {
-	        .options = watch_options,
-	        .parser = parse_watch,
-	        .args_doc = "[TOPIC...]",
-	        .doc = "Prints what analyticsd publishes, a line of JSON for each message. A topic "
-	               "is matched from its start: sample/, link/A-Z/.",
-	        .children = common_children};
 	CLEANUP(watch_fini) struct watch watch = {.signals = -1};
-	struct watch_arguments arguments = {.ctl = ctl};
+	CLEANUP(watch_arguments_fini) struct watch_arguments arguments = {0};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	if ((rc = watch_init(&watch, &arguments, status)) < 0)
+	options_parse(ctl, &watch_form, argc, argv, &arguments);
+	if ((rc = watch_init(&watch, &arguments, ctl->events, status)) < 0)
 		return rc;
 	if ((rc = wait_for_service(&watch, ctl->events, status)) != 0)
 		return rc < 0 ? rc : 0;
