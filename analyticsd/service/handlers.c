@@ -32,6 +32,13 @@ static const handler_fn handlers[N_OPS] = {
         [OP_RESERVE] = handle_reserve,
         [OP_RELEASE] = handle_release,
         [OP_LIST_SERVICES] = handle_list_services,
+        [OP_LIST_ALERTS] = handle_list_alerts,
+        [OP_ACK_ALERT] = handle_ack_alert,
+        [OP_SILENCE_ALERTS] = handle_silence_alerts,
+        [OP_END_SILENCE] = handle_end_silence,
+        [OP_LABEL_EVENT] = handle_label_event,
+        [OP_LIST_LABELS] = handle_list_labels,
+        [OP_DROP_LABEL] = handle_drop_label,
 };
 
 const char *call_text(struct call *call, const char *text) {

@@ -66,6 +66,13 @@ HANDLER(handle_forecast_topology);
 HANDLER(handle_reserve);
 HANDLER(handle_release);
 HANDLER(handle_list_services);
+HANDLER(handle_list_alerts);
+HANDLER(handle_ack_alert);
+HANDLER(handle_silence_alerts);
+HANDLER(handle_end_silence);
+HANDLER(handle_label_event);
+HANDLER(handle_list_labels);
+HANDLER(handle_drop_label);
 
 // Tells of services that have come to their end since.
 void worker_note_expiry(struct worker *, int64_t now_ns);

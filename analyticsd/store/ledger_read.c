@@ -36,30 +36,12 @@ static int grow(void **array, size_t n, size_t *capacity, size_t size) {
 	return 0;
 }
 
-// The column's text in the memory of the document; NULL stays NULL.
-static int keep_text(struct document *memory, sqlite3_stmt *statement, int column, const char **ret) {
-	size_t size = (size_t)sqlite3_column_bytes(statement, column);
-	const unsigned char *text = sqlite3_column_text(statement, column);
-	char *copy;
-
-	*ret = NULL;
-	if (text == NULL)
-		return 0;
-	copy = document_alloc(memory, size + 1);
-	if (copy == NULL)
-		return -ENOMEM;
-	memcpy(copy, text, size);
-	copy[size] = '\0';
-	*ret = copy;
-	return 0;
-}
-
 static int keep_texts(struct document *memory, sqlite3_stmt *statement, int first, const char **const *rets,
                       size_t n) {
 	int rc;
 
 	for (size_t i = 0; i < n; i++) {
-		if ((rc = keep_text(memory, statement, first + (int)i, rets[i])) < 0)
+		if ((rc = state_keep_text(memory, statement, first + (int)i, rets[i])) < 0)
 			return rc;
 	}
 	return 0;
@@ -278,7 +260,7 @@ static int read_links(const struct listing *listing, int64_t number, struct serv
 		}
 		link_direction_init(&view->links[n]);
 		SET(&view->links[n], link_direction, direction, sqlite3_column_int(*statement, 1));
-		if ((rc = keep_text(listing->memory, *statement, 0, &view->links[n++].link_id)) < 0)
+		if ((rc = state_keep_text(listing->memory, *statement, 0, &view->links[n++].link_id)) < 0)
 			break;
 	}
 	sqlite3_reset(*statement);

@@ -62,6 +62,31 @@ static const char *const migrations[] = {
         "CREATE TABLE admission (request_id TEXT PRIMARY KEY, made_ns INTEGER NOT NULL, content BLOB NOT "
         "NULL,"
         " reply BLOB NOT NULL) WITHOUT ROWID;",
+
+        // The index on active alerts is what makes a second one for the same thing impossible. 'way' is the
+        // direction of a link, -1 where none is meant; 'content' is an alert message.
+        "CREATE TABLE alert (alert_id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, object TEXT "
+        "NOT NULL,"
+        " way INTEGER NOT NULL, rule TEXT NOT NULL, severity INTEGER NOT NULL, active INTEGER NOT NULL,"
+        " raised_ns INTEGER NOT NULL, changed_ns INTEGER NOT NULL, cleared_ns INTEGER, occurrences INTEGER "
+        "NOT NULL,"
+        " silenced INTEGER NOT NULL, acked_by TEXT, acked_ns INTEGER, note TEXT, content BLOB NOT NULL);"
+        "CREATE UNIQUE INDEX alert_active ON alert (object, kind, way, rule) WHERE active;"
+        "CREATE INDEX alert_object ON alert (object, kind, way, rule, cleared_ns);"
+        "CREATE TABLE alert_action (number INTEGER PRIMARY KEY AUTOINCREMENT, alert_id INTEGER NOT NULL,"
+        " action TEXT NOT NULL, change INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+        " queued_ns INTEGER NOT NULL, started_ns INTEGER, finished_ns INTEGER, result TEXT, body TEXT NOT "
+        "NULL);"
+        "CREATE INDEX alert_action_alert ON alert_action (alert_id);"
+        "CREATE INDEX alert_action_open ON alert_action (state) WHERE finished_ns IS NULL;"
+        "CREATE TABLE silence (silence_id INTEGER PRIMARY KEY AUTOINCREMENT, object TEXT, rule TEXT,"
+        " from_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL, reason TEXT, made_by TEXT NOT NULL);"
+        "CREATE TABLE label (label_id INTEGER PRIMARY KEY AUTOINCREMENT, host TEXT, name TEXT, link_id TEXT,"
+        " event TEXT NOT NULL, failure INTEGER NOT NULL, from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL,"
+        " degraded_ns INTEGER, note TEXT, made_by TEXT NOT NULL);"
+        "CREATE INDEX label_time ON label (from_ns);"
+        "CREATE TABLE failure_model (only INTEGER PRIMARY KEY CHECK (only = 0), made_ns INTEGER NOT NULL,"
+        " model BLOB NOT NULL);",
 };
 
 static const struct db_schema schema = {
@@ -91,12 +116,11 @@ void state_close(struct state *state) {
 	free(state);
 }
 
-static int begin(struct state *state, struct status *status) {
+int state_begin(struct state *state, struct status *status) {
 	return db_execute(state->db, "BEGIN IMMEDIATE", status);
 }
 
-// Commits when all went well, takes everything back otherwise.
-static int end(struct state *state, int rc, struct status *status) {
+int state_end(struct state *state, int rc, struct status *status) {
 	if (rc == 0)
 		rc = db_execute(state->db, "COMMIT", status);
 	if (rc < 0)
@@ -315,7 +339,7 @@ int state_set_topology(struct state *state, const struct topology *topology, int
                        struct status *status) {
 	int rc;
 
-	if ((rc = begin(state, status)) < 0)
+	if ((rc = state_begin(state, status)) < 0)
 		return rc;
 	if ((rc = clear_topology(state, topology->topology_id, status)) == 0 &&
 	    (rc = note_topology(state, topology, status)) == 0 &&
@@ -323,7 +347,7 @@ int state_set_topology(struct state *state, const struct topology *topology, int
 	    (rc = insert_links(state, topology, now_ns, status)) == 0 &&
 	    (rc = drop_orphans(state, status)) == 0 && (rc = ledger_check_links(state, now_ns, status)) == 0)
 		rc = bump_versions(state, topology->topology_id, status);
-	return end(state, rc, status);
+	return state_end(state, rc, status);
 }
 
 int state_delete_topology(struct state *state, const char *topology_id, int64_t now_ns,
@@ -331,7 +355,7 @@ int state_delete_topology(struct state *state, const char *topology_id, int64_t 
 	sqlite3_stmt *statement = NULL;
 	int rc;
 
-	if ((rc = begin(state, status)) < 0)
+	if ((rc = state_begin(state, status)) < 0)
 		return rc;
 	if ((rc = ledger_check_topology(state, topology_id, now_ns, status)) == 0 &&
 	    (rc = db_prepare(state->db,
@@ -345,7 +369,7 @@ int state_delete_topology(struct state *state, const char *topology_id, int64_t 
 	if (rc == 0 && (rc = bump_versions(state, topology_id, status)) == 0 &&
 	    (rc = clear_topology(state, topology_id, status)) == 0)
 		rc = drop_orphans(state, status);
-	return end(state, rc, status);
+	return state_end(state, rc, status);
 }
 
 int state_set_link(struct state *state, const struct link_change *change, int64_t now_ns,
@@ -362,7 +386,7 @@ int state_set_link(struct state *state, const struct link_change *change, int64_
 
 	if (HAS(change, link_change, used_capacity_gbps))
 		used[change->direction] = change->used_capacity_gbps;
-	if ((rc = begin(state, status)) < 0)
+	if ((rc = state_begin(state, status)) < 0)
 		return rc;
 	if ((rc = db_prepare(state->db, sql, &state->change_link, status)) == 0 &&
 	    (rc = db_bind(state->change_link, "tdiddi", change->link_id,
@@ -380,7 +404,7 @@ int state_set_link(struct state *state, const struct link_change *change, int64_
 	    (rc = db_bind(bump, "t", change->link_id)) == 0)
 		rc = db_run(bump, status);
 	sqlite3_finalize(bump);
-	return end(state, rc, status);
+	return state_end(state, rc, status);
 }
 
 // ---- uploads in parts
@@ -460,7 +484,7 @@ int state_keep_part(struct state *state, const struct topology *part, const void
 	struct upload_size upload = {0};
 	int rc;
 
-	if ((rc = begin(state, status)) < 0)
+	if ((rc = state_begin(state, status)) < 0)
 		return rc;
 	rc = forget_old_uploads(state, now_ns, status);
 	if (rc == 0 && part->part == 1)
@@ -476,7 +500,7 @@ int state_keep_part(struct state *state, const struct topology *part, const void
 		                part->upload_id, LIMIT_UPLOAD_SIZE);
 	if (rc == 0)
 		rc = insert_part(state, part, frame, size, now_ns, status);
-	return end(state, rc, status);
+	return state_end(state, rc, status);
 }
 
 int state_take_parts(struct state *state, const char *upload_id,

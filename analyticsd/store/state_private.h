@@ -19,3 +19,11 @@ struct state {
 	        *each_expired, *is_member, *was_held, *one_service, *any_expired, *held_topology,
 	        *held_orphan;
 };
+
+// One change, all of it or nothing: state_end() commits when 'rc' is 0, takes everything back otherwise, and returns
+// 'rc' or the commit's error.
+int state_begin(struct state *, struct status *status);
+int state_end(struct state *, int rc, struct status *status);
+
+// The column's text in the memory of the document; NULL stays NULL. Returns 0 or -ENOMEM.
+int state_keep_text(struct document *memory, sqlite3_stmt *, int column, const char **ret);

@@ -19,6 +19,23 @@ static const char *column_text(sqlite3_stmt *statement, int column) {
 	return (const char *)sqlite3_column_text(statement, column);
 }
 
+int state_keep_text(struct document *memory, sqlite3_stmt *statement, int column, const char **ret) {
+	size_t size = (size_t)sqlite3_column_bytes(statement, column);
+	const unsigned char *text = sqlite3_column_text(statement, column);
+	char *copy;
+
+	*ret = NULL;
+	if (text == NULL)
+		return 0;
+	copy = document_alloc(memory, size + 1);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, text, size);
+	copy[size] = '\0';
+	*ret = copy;
+	return 0;
+}
+
 static double column_real(sqlite3_stmt *statement, int column) {
 	return sqlite3_column_type(statement, column) == SQLITE_NULL
 	               ? NAN
