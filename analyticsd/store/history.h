@@ -20,9 +20,36 @@
 
 struct history;
 
+// How finely the past is kept. A level above raw has one row for each of its steps and series: the last row of
+// the step, the highest rate in it, and how many rows there were.
+enum history_level { LEVEL_AUTO, LEVEL_RAW, LEVEL_SECOND, LEVEL_MINUTE, LEVEL_HOUR, N_LEVELS };
+
+#define HISTORY_FOREVER INT64_MAX
+
+struct history_level_kind {
+	const char *name;        // "raw", "1s", "1min", "1h"
+	int64_t step_ns;         // 0 of raw
+	int64_t default_keep_ns; // or HISTORY_FOREVER
+};
+extern const struct history_level_kind history_levels[N_LEVELS]; // [LEVEL_AUTO] is "auto"
+
+struct history_options {
+	bool write;
+	bool full_sync;            // synchronous = FULL: a commit survives power loss, not only a crash
+	size_t memory;             // of rows that are not sealed yet, in bytes; 0: HISTORY_MEMORY
+	int64_t keep_ns[N_LEVELS]; // 0: the level's default
+	// Told of what is damaged (what and where), once each; NULL is fine. Called within the calls below.
+	void (*report)(void *context, const char *text);
+	void *report_context;
+};
+
+#define HISTORY_MEMORY (64 << 20)
+
 // Opens the history at 'path'; a writer creates it and brings it to the newest version. Returns 0 or a
-// negative errno with 'status' (-ENOTSUP: a newer release wrote it).
+// negative errno with 'status' (-ENOTSUP: a newer release wrote it). A writer reads what is not sealed yet.
 int history_open(const char *path, bool write, struct history **ret, struct status *status);
+int history_open_with(const char *path, const struct history_options *, struct history **ret,
+                      struct status *status);
 void history_close(struct history *); // NULL is fine; what was not committed is gone
 DEFINE_CLEANUP(struct history *, history_close)
 
@@ -40,7 +67,9 @@ struct sample_stored {
 // Is this a sample that history can store (the basic counters come first)? Returns 0 or -EINVAL with 'status'.
 int history_check_sample(const struct sample *, struct status *status);
 
-// Adds the rows of a sample message that was checked. Returns 0 or a negative errno.
+// Adds the rows of a sample message that was checked; rows that are there already are left out. A transaction
+// may have any number of rows, in any order of time: beyond the memory that was given they are sealed at once,
+// so a whole file may be imported in one. Returns 0 or a negative errno.
 int history_add_sample(struct history *, const struct sample *, struct sample_stored *ret,
                        struct status *status);
 
@@ -48,6 +77,14 @@ int history_add_sample(struct history *, const struct sample *, struct sample_st
 // heard).
 int history_add_hello(struct history *, const char *host, uint64_t instance, int64_t now_ns,
                       const struct hello *hello, struct status *status);
+
+// What need not be done with each commit: seals what waited too long, drops what a level keeps no longer, gives
+// pages back to the file system. Each call is one short step in a transaction of its own; not between begin and
+// commit. 'now_ns' is the real clock. Returns 1 when there is more to do at once, 0, or a negative errno.
+int history_maintain(struct history *, int64_t now_ns, struct status *status);
+
+// Seals all that waits, as a test or a backup may want it.
+int history_seal(struct history *, struct status *status);
 
 enum kpi_source { KPI_APPENDED, KPI_MEASURED };
 
@@ -108,10 +145,16 @@ struct kpi_range {
 	const char *link_id;
 	enum directions direction;
 	int64_t kpi;
-	int64_t from_ns, to_ns; // [from, to)
-	int64_t step_ns;        // 0: each point; else the mean over each step, at its start
-	size_t limit;           // points
+	int64_t from_ns, to_ns;   // [from, to)
+	int64_t step_ns;          // 0: each point; else the mean over each step, at its start
+	size_t limit;             // points
+	enum history_level level; // LEVEL_AUTO (0): the coarsest that the step allows
+	enum kpi_value { KPI_MEAN, KPI_LAST, KPI_MAX, KPI_COUNT } value;
 };
+
+// The level is chosen so that the answer is the same at each that still has the rows: the coarsest whose step
+// divides 'step_ns'. Where a level keeps nothing any more, the next coarser one answers. With a 'level' and no
+// step, its rows come one for each of its steps.
 
 // Points in ascending time; the caller frees '*ret'. '*ret_next_ns' is the 'from_ns' to go on with, or 0 at
 // the end.
@@ -136,15 +179,28 @@ struct port_range {
 	const char *host, *name;
 	const char *const *counters; // wanted, in order
 	size_t n_counters;
-	int64_t from_ns, to_ns; // [from, to)
-	int64_t step_ns;        // 0: each row; else the last row of each step
-	size_t limit;           // rows
+	int64_t from_ns, to_ns;   // [from, to)
+	int64_t step_ns;          // 0: each row; else the last row of each step
+	size_t limit;             // rows
+	enum history_level level; // as in kpi_range
+	// what of each counter: its last value, the highest rate between two rows that belong together (per second,
+	// rounded down), or, whatever the counter, the number of rows
+	enum port_value { PORT_LAST, PORT_MAX_RATE, PORT_ROWS } value;
 };
 
 // Rows of 1 + n_counters values, [ts_ns, value...], ascending; the caller frees '*ret'. Rows without one of
 // the counters are left out. Returns 0, -ENOENT when the port was never heard, or another negative errno.
 int history_port(struct history *, const struct port_range *, uint64_t **ret, size_t *ret_n,
                  int64_t *ret_next_ns, struct status *status);
+
+// Names of all counters that rows of the port have had, the basic ones first, one a line; the caller frees
+// '*ret'. Returns 0, -ENOENT, or another negative errno.
+int history_port_names(struct history *, const char *host, const char *name, char **ret,
+                       struct status *status);
+
+// The time of the first and the last row of a port, at any level. Returns 1, 0 without any, or a negative errno.
+int history_port_span(struct history *, const char *host, const char *name, int64_t *ret_from_ns,
+                      int64_t *ret_to_ns, struct status *status);
 
 struct port_newest {
 	int64_t ts_ns;
@@ -156,6 +212,20 @@ struct port_newest {
 // The newest row of a port at or before 'at_ns'. Returns 1, 0 when there is none, or a negative errno.
 int history_port_newest(struct history *, const char *host, const char *name, int64_t at_ns,
                         struct port_newest *ret, struct status *status);
+
+// ---- every chunk, for `analyticsctl check`
+
+// Calls 'each' for every sealed chunk: whole (rc 0), or damaged (rc < 0, 'what' tells). A negative return ends it.
+struct chunk_report {
+	int64_t chunk_id, from_ns, to_ns;
+	enum history_level level;
+	uint64_t n_rows, size;
+	const char *series; // "port HOST NAME" or "link ID DIRECTION KPI"
+	int rc;
+	const char *what;
+};
+int history_each_chunk(struct history *, int (*each)(void *context, const struct chunk_report *),
+                       void *context, struct status *status);
 
 // ---- what is known of ports and publishers
 
