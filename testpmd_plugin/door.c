@@ -3,12 +3,16 @@
 // SPDX-License-Identifier: MIT
 #include "door.h"
 
+#include "clock.h"
+
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 #define HANDLER     "inproc://zeromq.zap.01"
+#define WATCH       "inproc://samples-watch"
 #define N_FRAMES    7 // version, request, domain, address, identity, mechanism, credentials
 #define REQUEST     1
 #define MECHANISM   5
@@ -16,6 +20,7 @@
 
 struct door {
 	void *socket;
+	void *watch; // hears when the guarded socket is gone
 	uint8_t key[32];
 };
 
@@ -24,23 +29,62 @@ struct question {
 	size_t n; // may be more than are kept
 };
 
-int door_open(void *context, const char key[static KEY_TEXT_SIZE], struct door **ret, struct status *status) {
-	CLEANUP(door_closep) struct door *door = calloc(1, sizeof(*door));
+static int failed(const char *endpoint, struct status *status) {
+	return status_set(status, STATUS_INTERNAL, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+}
+
+static int open_sockets(struct door *door, void *context, void *guarded, struct status *status) {
 	const int no_linger = 0;
+
+	door->socket = zmq_socket(context, ZMQ_REP);
+	if (door->socket == NULL ||
+	    zmq_setsockopt(door->socket, ZMQ_LINGER, &no_linger, sizeof(no_linger)) != 0 ||
+	    zmq_bind(door->socket, HANDLER) != 0)
+		return failed(HANDLER, status);
+	door->watch = zmq_socket(context, ZMQ_PAIR);
+	if (door->watch == NULL ||
+	    zmq_setsockopt(door->watch, ZMQ_LINGER, &no_linger, sizeof(no_linger)) != 0 ||
+	    zmq_socket_monitor(guarded, WATCH, ZMQ_EVENT_MONITOR_STOPPED) != 0 ||
+	    zmq_connect(door->watch, WATCH) != 0)
+		return failed(WATCH, status);
+	return 0;
+}
+
+int door_open(void *context, void *guarded, const char key[static KEY_TEXT_SIZE], struct door **ret,
+              struct status *status) {
+	CLEANUP(door_closep) struct door *door = calloc(1, sizeof(*door));
+	int rc;
 
 	if (door == NULL)
 		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	if (zmq_z85_decode(door->key, key) == NULL)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "not a public key in Z85");
-	door->socket = zmq_socket(context, ZMQ_REP);
-	if (door->socket == NULL ||
-	    zmq_setsockopt(door->socket, ZMQ_LINGER, &no_linger, sizeof(no_linger)) != 0 ||
-	    zmq_bind(door->socket, HANDLER) != 0)
-		return status_set(status, STATUS_INTERNAL, "%s: %s", HANDLER, zmq_strerror(zmq_errno()));
+	if ((rc = open_sockets(door, context, guarded, status)) < 0)
+		return rc;
 
 	*ret = door;
 	door = NULL;
 	return 0;
+}
+
+int door_see_out(struct door *door, int64_t patience_ns) {
+	int64_t deadline_ns = clock_mono_ns() + patience_ns, left_ns = patience_ns;
+
+	if (door == NULL)
+		return 0;
+	while (left_ns > 0) {
+		zmq_pollitem_t items[] = {
+		        {.socket = door->socket, .events = ZMQ_POLLIN},
+		        {.socket = door->watch, .events = ZMQ_POLLIN},
+		};
+
+		(void)zmq_poll(items, 2, (long)(left_ns / NS_PER_MS) + 1);
+		if ((items[1].revents & ZMQ_POLLIN) != 0)
+			return 0;
+		door_answer(door);
+		left_ns = deadline_ns - clock_mono_ns();
+	}
+	return -ETIMEDOUT;
 }
 
 void door_close(struct door *door) {
@@ -48,6 +92,8 @@ void door_close(struct door *door) {
 		return;
 	if (door->socket != NULL)
 		zmq_close(door->socket);
+	if (door->watch != NULL)
+		zmq_close(door->watch);
 	free(door);
 }
 

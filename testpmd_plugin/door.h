@@ -7,13 +7,23 @@
 #include "keys.h"
 #include "status.h"
 
+#include <stdint.h>
+
 #define DOOR_DOMAIN "samples" // ZAP domain of the socket
 
 struct door;
 
-// Answers libzmq's questions in this context (ZeroMQ RFC 27), before a socket of it is bound. Returns 0 or a negative
-// errno with 'status'.
-int door_open(void *context, const char key[static KEY_TEXT_SIZE], struct door **ret, struct status *status);
+// Answers libzmq's questions about who comes to 'guarded' (ZeroMQ RFC 27), a socket of the context that is not bound
+// yet. Returns 0 or a negative errno with 'status'.
+int door_open(void *context, void *guarded, const char key[static KEY_TEXT_SIZE], struct door **ret,
+              struct status *status);
+
+// After zmq_close() of the guarded socket, which goes on behind the call: answers those who were still about to come in
+// until it is gone, for 'patience_ns' at most. While it is there the door must stay: without one libzmq lets everybody
+// in, or aborts the process when the door goes during a question. Returns 0 or -ETIMEDOUT. NULL is fine.
+int door_see_out(struct door *, int64_t patience_ns);
+
+// Never before door_see_out() was 0.
 void door_close(struct door *);
 DEFINE_CLEANUP(struct door *, door_close)
 

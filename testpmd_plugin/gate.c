@@ -5,13 +5,10 @@
 #include "gate.h"
 
 #include "clock.h"
+#include "futex.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static _Atomic uint32_t hosts;    // host calls inside
 static _Atomic uint32_t readings; // odd: the sampler reads
@@ -22,16 +19,6 @@ static _Atomic uint32_t ports[UINT16_MAX + 1]; // bit 0: started; above: resets
 
 #define PORT_STARTED 1U
 #define PORT_RESET   2U
-
-static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t wait_ns) {
-	struct timespec wait = {wait_ns / NS_PER_SECOND, wait_ns % NS_PER_SECOND};
-
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &wait, NULL, 0);
-}
-
-static void futex_wake(_Atomic uint32_t *word) {
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
 
 void gate_host_enter(void) {
 	int64_t deadline_ns, left_ns;
@@ -84,6 +71,10 @@ struct gate_port gate_port(uint16_t port) {
 	uint32_t state = atomic_load(&ports[port]);
 
 	return (struct gate_port){(state & PORT_STARTED) != 0 || !gate_tracks(), state / PORT_RESET};
+}
+
+bool gate_is_free(void) {
+	return atomic_load(&hosts) == 0;
 }
 
 uint32_t gate_changes(void) {

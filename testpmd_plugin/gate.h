@@ -31,6 +31,9 @@ struct gate_port {
 };
 struct gate_port gate_port(uint16_t port);
 
+// Is no host call inside now?
+bool gate_is_free(void);
+
 // How often a host call has ended: differs when ports may have come or gone.
 uint32_t gate_changes(void);
 

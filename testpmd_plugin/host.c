@@ -145,9 +145,19 @@ static int our_start(uint16_t port) {
 	return rc;
 }
 
+// Not from inside another call of the host: then nobody can read.
+static void tell_ending(uint16_t port) {
+	int saved_errno = errno;
+
+	if (gate_is_free() && gate_port(port).started)
+		host_events.port_ending(port);
+	errno = saved_errno;
+}
+
 static int our_stop(uint16_t port) {
 	int rc;
 
+	tell_ending(port);
 	gate_host_enter();
 	rc = real_stop(port);
 	if (rc == 0)
@@ -159,6 +169,7 @@ static int our_stop(uint16_t port) {
 static int our_close(uint16_t port) {
 	int rc;
 
+	tell_ending(port);
 	gate_host_enter();
 	rc = real_close(port);
 	gate_port_stopped(port);
@@ -169,6 +180,7 @@ static int our_close(uint16_t port) {
 static int our_reset(uint16_t port) {
 	int rc;
 
+	tell_ending(port);
 	gate_host_enter();
 	rc = real_reset(port);
 	gate_port_stopped(port);
@@ -179,6 +191,7 @@ static int our_reset(uint16_t port) {
 static int our_stats_reset(uint16_t port) {
 	int rc;
 
+	tell_ending(port);
 	gate_host_enter();
 	rc = real_stats_reset(port);
 	gate_port_reset(port);
@@ -189,6 +202,7 @@ static int our_stats_reset(uint16_t port) {
 static int our_xstats_reset(uint16_t port) {
 	int rc;
 
+	tell_ending(port);
 	gate_host_enter();
 	rc = real_xstats_reset(port);
 	gate_port_reset(port);

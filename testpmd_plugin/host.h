@@ -4,11 +4,14 @@
 
 #include "settings.h"
 
+#include <stdint.h>
+
 struct cmdline_inst;
 
 struct host_events {
-	void (*port_started)(void); // the first port: EAL is up and there is something to sample
-	void (*leaving)(void);      // EAL goes down: after this nothing of DPDK may be touched
+	void (*port_started)(void);         // the first port: EAL is up and there is something to sample
+	void (*port_ending)(uint16_t port); // its counters go away or begin anew: now they can still be read
+	void (*leaving)(void);              // EAL goes down: after this nothing of DPDK may be touched
 };
 
 enum host_entry {

@@ -181,6 +181,15 @@ static void autostart(void) {
 		log_info("publishing to %s", endpoint);
 }
 
+// Whoever holds the lock starts or ends a session, or was interrupted by the signal that this is called from.
+static void take_last_row(uint16_t port) {
+	if (pthread_mutex_trylock(&plugin.lock) != 0)
+		return;
+	if (plugin.session != NULL && !plugin.hangs && plugin.pid == getpid())
+		session_take_last_row(plugin.session, port);
+	unlock_plugin();
+}
+
 static void leave(void) {
 	struct status status;
 
@@ -191,7 +200,8 @@ static void leave(void) {
 }
 
 static void __attribute__((constructor)) load(void) {
-	static const struct host_events events = {.port_started = autostart, .leaving = leave};
+	static const struct host_events events = {
+	        .port_started = autostart, .port_ending = take_last_row, .leaving = leave};
 	struct status status;
 	int rc;
 

@@ -19,6 +19,7 @@
 #define SEND_LIMIT       16384 // messages that wait for one slow subscriber
 #define SERVER_LIMIT     16
 #define RECONNECT_MAX_MS 2000
+#define GOODBYE_NS       NS_PER_SECOND // for a socket under CURVE to be gone
 
 struct publisher {
 	void *context;
@@ -67,7 +68,7 @@ static int open_door(struct publisher *publisher, struct status *status) {
 		status_prefix(status, "LINKCAST_CURVE_SERVER: ");
 		return rc;
 	}
-	return door_open(publisher->context, key, &publisher->door, status);
+	return door_open(publisher->context, publisher->samples, key, &publisher->door, status);
 }
 
 // Binding under CURVE takes a key file of one's own.
@@ -169,8 +170,11 @@ void publisher_close(struct publisher *publisher) {
 		return;
 	close_socket(publisher->samples, publisher->state.subscriptions > 0 ? PUBLISHER_LINGER_MS : 0);
 	close_socket(publisher->server, PUBLISHER_LINGER_MS);
-	if (publisher->context != NULL)
-		zmq_ctx_term(publisher->context);
+	if (door_see_out(publisher->door, GOODBYE_NS) == 0) {
+		door_close(publisher->door);
+		if (publisher->context != NULL)
+			zmq_ctx_term(publisher->context);
+	} // else both stay as they are, for good: that harms nobody, and ending them might
 	if (publisher->lock >= 0)
 		close(publisher->lock);
 	free(publisher);

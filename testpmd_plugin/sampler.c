@@ -409,15 +409,19 @@ static int read_port(struct sampler *sampler, struct sampler_port *port, int64_t
 	return rc;
 }
 
+static void look_if_due(struct sampler *sampler, int64_t now_ns, int64_t wait_ns) {
+	if (!must_look(sampler, now_ns) || !gate_sampler_enter(wait_ns))
+		return;
+	look_for_ports(sampler, now_ns);
+	(void)gate_sampler_leave();
+}
+
 size_t sampler_read(struct sampler *sampler, int64_t now_ns, int64_t interval_ns, sampler_row_fn row,
                     void *context) {
 	int64_t wait_ns = interval_ns / 2 < MAX_GATE_WAIT_NS ? interval_ns / 2 : MAX_GATE_WAIT_NS;
 	size_t left_out = 0;
 
-	if (must_look(sampler, now_ns) && gate_sampler_enter(wait_ns)) {
-		look_for_ports(sampler, now_ns);
-		(void)gate_sampler_leave();
-	}
+	look_if_due(sampler, now_ns, wait_ns);
 	for (size_t i = 0; i < sampler->n_ports; i++) {
 		struct sampler_port *port = sampler->ports[i];
 		int rc;
@@ -433,4 +437,20 @@ size_t sampler_read(struct sampler *sampler, int64_t now_ns, int64_t interval_ns
 		}
 	}
 	return left_out;
+}
+
+bool sampler_read_last(struct sampler *sampler, uint16_t id, int64_t now_ns, int64_t interval_ns,
+                       sampler_row_fn row, void *context) {
+	look_if_due(sampler, now_ns, 0);
+	for (size_t i = 0; i < sampler->n_ports; i++) {
+		struct sampler_port *port = sampler->ports[i];
+
+		if (!port->present || port->port != id || port->slow)
+			continue;
+		if (read_port(sampler, port, now_ns, interval_ns, 0) < 0)
+			return false;
+		row(context, port);
+		return true;
+	}
+	return false;
 }

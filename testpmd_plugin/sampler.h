@@ -58,6 +58,11 @@ void sampler_configure(struct sampler *, bool xstats, int64_t link_interval_ns);
 // interval; returns the number of ports that were left out because the host was busy with ports.
 size_t sampler_read(struct sampler *, int64_t now_ns, int64_t interval_ns, sampler_row_fn row, void *context);
 
+// Reads one port once more, when it is started and not slow: the host is about to take its counters away. Returns whether
+// there is a row.
+bool sampler_read_last(struct sampler *, uint16_t port, int64_t now_ns, int64_t interval_ns,
+                       sampler_row_fn row, void *context);
+
 // Every port that was ever read. The pointers are valid until the next sampler_read().
 struct sampler_port *const *sampler_ports(const struct sampler *, size_t *ret_n);
 

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "cores.h"
+#include "futex.h"
 #include "outbox.h"
 #include "publisher.h"
 #include "sampler.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +50,9 @@ struct session {
 	struct status status;
 	struct session_view view;
 	int64_t viewed_ns;
+
+	_Atomic uint32_t last_row_wanted; // number of the wish << 16 | port
+	_Atomic uint32_t last_row_taken;  // the wish that was met last
 
 	struct sampler *sampler; // made before the thread, freed after it
 
@@ -244,6 +249,18 @@ static void apply(struct session *session, const struct settings *settings, int6
 	session->hello_ns = now_ns;
 }
 
+static void take_last_row(struct session *session, int64_t now_ns) {
+	uint32_t wanted = atomic_load(&session->last_row_wanted);
+
+	if (wanted == atomic_load(&session->last_row_taken))
+		return;
+	if (sampler_read_last(session->sampler, (uint16_t)wanted, now_ns, session->current.interval_ns,
+	                      take_row, session->outbox))
+		outbox_send_all(session->outbox);
+	atomic_store(&session->last_row_taken, wanted);
+	futex_wake(&session->last_row_taken);
+}
+
 // Returns false when it is time to end.
 static bool take_orders(struct session *session, int64_t now_ns) {
 	bool configured, stopping;
@@ -251,6 +268,7 @@ static bool take_orders(struct session *session, int64_t now_ns) {
 
 	if (!session->woken || read(session->wake, &woken, sizeof(woken)) != sizeof(woken))
 		return true;
+	take_last_row(session, now_ns);
 	pthread_mutex_lock(&session->lock);
 	stopping = session->stopping;
 	configured = session->configured;
@@ -514,6 +532,22 @@ int session_stop(struct session *session) {
 	pthread_join(session->thread, NULL);
 	session_free(session);
 	return 0;
+}
+
+void session_take_last_row(struct session *session, uint16_t port) {
+	int64_t deadline_ns = clock_mono_ns() + SESSION_LAST_ROW_NS, left_ns = SESSION_LAST_ROW_NS;
+	uint32_t taken = atomic_load(&session->last_row_taken);
+	uint32_t wanted = (taken & ~(uint32_t)UINT16_MAX) + UINT16_MAX + 1 + port;
+
+	if (atomic_load(&session->last_row_wanted) != taken)
+		return;
+	atomic_store(&session->last_row_wanted, wanted);
+	if (wake(session) < 0)
+		return;
+	while ((taken = atomic_load(&session->last_row_taken)) != wanted && left_ns > 0) {
+		futex_wait(&session->last_row_taken, taken, left_ns);
+		left_ns = deadline_ns - clock_mono_ns();
+	}
 }
 
 void session_configure(struct session *session, const struct settings *settings) {

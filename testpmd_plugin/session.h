@@ -62,6 +62,12 @@ int session_start(const struct settings *, const char *host, struct session **re
 // driver returns, and session_stop() may be called again.
 int session_stop(struct session *);
 
+// The host is about to take a port's counters away: takes a last row of it and sends what waits. Waits for that
+// SESSION_LAST_ROW_NS at most, and not at all while the thread still owes an earlier one. Safe in a signal handler; one
+// caller at a time.
+#define SESSION_LAST_ROW_NS INT64_C(100000000)
+void session_take_last_row(struct session *, uint16_t port);
+
 // The settings from now on; only the endpoint of the samples stays.
 void session_configure(struct session *, const struct settings *);
 

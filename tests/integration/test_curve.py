@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import msgpack
 import pytest
 import zmq
 
+from cutter import CUTS, Cutter
 from daemon import Analyticsd, BINARY, Client, Refused
 from testpmd import build_folder, wait_until
 from wire import BASIC
@@ -331,6 +333,31 @@ def test_a_key_file_that_others_may_read_is_refused(keys):
     assert secret_of(keys.clients["viewer"][0]) not in refused.stderr
 
 
+# ---- peers that come half-way
+
+def half_open(stack, keys, address):
+    """Connections of a client of the list and of a stranger, cut off at every stage of the handshake."""
+    context = stack.enter_context(zmq.Context())
+    for after in CUTS:
+        cutter = stack.enter_context(Cutter(int(address.rpartition(":")[2]), after))
+        for name in ("boss", "stranger"):
+            socket = stack.enter_context(context.socket(zmq.DEALER))
+            socket.setsockopt(zmq.LINGER, 0)
+            keys.arm(socket, name)
+            socket.connect(cutter.endpoint)
+
+
+def test_half_open_peers_hold_up_neither_requests_nor_the_end(keys):
+    with contextlib.ExitStack() as stack:
+        for address in (keys.samples, keys.api, keys.events):
+            half_open(stack, keys, address)
+        client = keys.client("viewer")
+        assert client.ask("Ping")["ok"]
+        client.close()
+        assert keys.daemon.stop() == 0
+        assert "Assertion" not in keys.daemon.log
+
+
 # ---- pathcomp serve
 
 class Serve:
@@ -408,9 +435,13 @@ def test_pathcomp_serve_takes_keys_and_each_request_its_role(keys):
 
 def test_pathcomp_serve_binds_an_address_of_the_network_with_keys_or_insecure_only(keys):
     with Serve(keys, "0.0.0.0") as serve:
-        client = serve.client("viewer")
-        assert client.ask("Ping")["ok"]
-        client.close()
+        with contextlib.ExitStack() as stack:
+            half_open(stack, keys, serve.path)
+            client = serve.client("viewer")
+            assert client.ask("Ping")["ok"]
+            client.close()
+            serve.process.terminate()
+            assert serve.process.wait(30) == 0
     with Serve(keys, "0.0.0.0", "--insecure") as serve:
         client = Client(serve.path)
         assert client.ask("Ping")["ok"]

@@ -252,6 +252,39 @@ def test_an_epoch_begins_at_reset_and_restart(sockets):
         assert {row["epoch"] for row in subscriber.rows("net_null1")} == {other}
 
 
+def test_what_was_counted_since_the_last_row_is_read_before_it_is_gone(sockets):
+    """At an interval of a minute: a stop or reset of a port and the end of testpmd take no counts with them."""
+    with Subscriber(ipc(sockets, "s")) as subscriber, with_plugin() as testpmd:
+        testpmd.command("analytics set interval 60s")
+        testpmd.command(f"analytics start {ipc(sockets, 's')}")
+        subscriber.until(lambda s: s.rows("net_null0") and s.rows("net_null1"), "the first rows")
+
+        def count_some(ports):
+            testpmd.command("start")
+            wait_until(lambda: testpmd.port_stats(ports[-1])["rx_packets"] > 1000, "packets")
+            testpmd.command("stop")
+            return {port: testpmd.port_stats(port) for port in ports}
+
+        def arrives(port, counts):
+            subscriber.until(lambda s: {key: s.rows(f"net_null{port}")[-1][key] for key in BASIC} == counts,
+                             f"the last counts of port {port}")
+        counts = count_some([0, 1])
+        testpmd.command("clear port stats 0")
+        arrives(0, counts[0])
+        testpmd.command("port stop 1")
+        arrives(1, counts[1])
+        assert len(subscriber.rows("net_null0")) == 2, "one port ends, and one is read"
+        testpmd.command("port start 1")
+        counts = count_some([0, 1])
+        assert testpmd.quit() == 0
+        arrives(0, counts[0])
+        arrives(1, counts[1])
+        subscriber.until(lambda s: s.hellos[-1]["ports"] and all(
+            port["last_seq"] == s.rows(port["name"])[-1]["seq"] for port in s.hellos[-1]["ports"]), "the last hello")
+        for name in NULL_PORTS:
+            assert_without_gaps(subscriber.rows(name))
+
+
 def test_only_started_ports_are_read(sockets):
     with Subscriber(ipc(sockets, "s")) as subscriber, with_plugin() as testpmd:
         testpmd.command("analytics set interval 20")
@@ -504,6 +537,20 @@ def test_a_signal_ends_testpmd_as_without_the_plugin(sockets, number):
         assert testpmd.wait() == expected
 
 
+def test_a_signal_takes_no_counts_with_it(sockets):
+    with Subscriber(ipc(sockets, "s")) as subscriber, with_plugin() as testpmd:
+        testpmd.command("analytics set interval 60s")
+        testpmd.command(f"analytics start {ipc(sockets, 's')}")
+        subscriber.until(lambda s: s.rows("net_null0"), "the first row")
+        testpmd.command("start")
+        wait_until(lambda: testpmd.port_stats(1)["rx_packets"] > 1000, "packets")
+        testpmd.command("stop")
+        counts = testpmd.port_stats(1)
+        testpmd.signal(signal.SIGTERM)
+        testpmd.wait()
+        subscriber.until(lambda s: {key: s.rows("net_null1")[-1][key] for key in BASIC} == counts, "the last counts")
+
+
 def test_a_driver_that_hangs_holds_up_neither_prompt_nor_quit(sockets):
     shim = built("libhanging_stats.so")
     trigger = f"{sockets}/hang"
@@ -630,3 +677,27 @@ def test_a_tap_that_goes_down_is_seen_down(sockets):
         subscriber.until(lambda s: not s.rows("net_tap0")[-1]["up"], "link down")
         testpmd.command("set link-up port 0")
         subscriber.until(lambda s: s.rows("net_tap0")[-1]["up"], "link up again")
+
+
+def test_packets_that_a_tap_cannot_send_are_counted_and_its_link_is_down(sockets):
+    reason = netns.why_not() or (None if os.access("/dev/net/tun", os.W_OK) else "no /dev/net/tun")
+    if reason is not None:
+        pytest.skip(reason)
+    with netns.VethPair() as veth, Subscriber(ipc(sockets, "s")) as subscriber, \
+            with_plugin(["net_tap0,iface=lct0"], namespace=veth.a, app=["--forward-mode=txonly"]) as testpmd:
+        last = lambda s: s.rows("net_tap0")[-1] if s.rows("net_tap0") else {}  # noqa: E731
+        testpmd.command("analytics set interval 50")
+        testpmd.command(f"analytics start {ipc(sockets, 's')}")
+        testpmd.command("start")
+        subscriber.until(lambda s: last(s).get("tx_packets", 0) > 1000 and last(s)["up"], "packets that are sent")
+        assert last(subscriber)["tx_errors"] == 0
+        veth.run("a", "ip", "link", "set", "lct0", "down")
+        subscriber.until(lambda s: last(s)["tx_errors"] > 0 and not last(s)["up"], "errors and a link that is down")
+        assert re.search(r"net_tap0 .* down .* [1-9]\d*$", testpmd.command("analytics show ports"), re.M)
+        sent = last(subscriber)["tx_packets"]
+        veth.run("a", "ip", "link", "set", "lct0", "up")
+        subscriber.until(lambda s: last(s)["up"] and last(s)["tx_packets"] > sent, "packets again")
+        testpmd.command("stop")
+        stop_publishing(testpmd, subscriber)
+        assert {key: last(subscriber)[key] for key in BASIC} == testpmd.port_stats(0)
+        assert testpmd.quit() == 0

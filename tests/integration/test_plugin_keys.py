@@ -3,12 +3,14 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import os
 import re
 
 import pytest
 import zmq
 
+from cutter import CUTS, Cutter
 from testpmd import TESTPMD, Testpmd, plugin_path, wait_until
 from wire import Server, Subscriber
 
@@ -118,6 +120,28 @@ def test_a_bound_plugin_takes_only_the_servers_key(sockets, keys):
                 with pytest.raises(AssertionError):
                     other.until(lambda s: s.samples or s.hellos, "nothing", 0.3)
             assert testpmd.quit() == 0
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["curve", "plain"])
+def test_half_open_peers_hold_up_neither_the_rows_of_others_nor_the_end(sockets, keys, secure):
+    """libzmq waits for its ZAP handler without end, and aborts when it goes at the wrong moment."""
+    server, own = keys
+    visitors = [key.visit(own) for key in (server, Keys(sockets, "other.key"))] if secure else [lambda sock: None]
+    env = environment(server, own) if secure else {"LINKCAST_INTERVAL_MS": "20"}
+    with with_plugin(env) as testpmd:
+        for _ in range(3):
+            port = free_port()
+            assert "publishing to" in testpmd.command(f"analytics start @tcp://127.0.0.1:{port}")
+            with contextlib.ExitStack() as stack:
+                for after in CUTS:
+                    cutter = stack.enter_context(Cutter(port, after))
+                    for visit in visitors:
+                        stack.enter_context(Subscriber(cutter.endpoint, bind=False, prepare=visit))
+                friend = stack.enter_context(Subscriber(f"tcp://127.0.0.1:{port}", bind=False, prepare=visitors[0]))
+                friend.until(lambda s: len(s.rows("net_null0")) > 20, "rows at the friend")
+                assert "stopped" in testpmd.command("analytics stop")
+        assert testpmd.quit() == 0
+        assert "Assertion" not in testpmd.output
 
 
 def test_the_network_is_opened_with_keys_only(sockets, keys):

@@ -35,7 +35,8 @@ static void assert_same_bytes(struct bytes got, struct bytes wanted) {
 
 static const char *const golden_names[] = {"sample",           "hello",          "set_topology",
                                            "forecast_request", "forecast_reply", "reserve_request",
-                                           "service_event",    "error_reply"};
+                                           "service_event",    "error_reply",    "replay_request",
+                                           "replay_rows",      "lcores"};
 
 Test(schema_golden, golden_sample_decodes_to_its_values_and_encodes_to_the_same_bytes) {
 	struct bytes wanted = golden("sample"), got = {0};
@@ -184,6 +185,76 @@ Test(schema_golden, golden_change_of_a_service_decodes_and_encodes_to_the_same_b
 	cr_assert_not(HAS(event.service, service_view, released_ns));
 
 	cr_assert_eq(message_encode(&service_event_message, &event, &got), 0);
+	assert_same_bytes(got, wanted);
+	bytes_fini(&got);
+	bytes_fini(&wanted);
+	document_close(document);
+}
+
+Test(schema_golden, golden_replay_decodes_and_encodes_to_the_same_bytes) {
+	struct bytes wanted = golden("replay_request"), got = {0};
+	struct document *document = decode(wanted);
+	struct replay_request request;
+	struct request_head head;
+	enum publisher_op op;
+
+	read_as(document, &request_head_message, &head);
+	cr_assert_eq(publisher_op_find(head.op, &op), 0);
+	read_as(document, publisher_requests[op].request, &request);
+	cr_assert_eq(request.ref, UINT64_C(1) << 40);
+	cr_assert_str_eq(request.port, "net_af_packet0");
+	cr_assert_eq(request.to_seq, UINT64_C(1) << 33);
+
+	cr_assert_eq(publisher_request_encode(op, &request, &got), 0);
+	assert_same_bytes(got, wanted);
+	bytes_fini(&got);
+	bytes_fini(&wanted);
+	document_close(document);
+}
+
+Test(schema_golden, golden_rows_decode_and_encode_to_the_same_bytes) {
+	struct bytes wanted = golden("replay_rows"), got = {0}, samples[2] = {0};
+	struct document *document = decode(wanted);
+	struct request_head head;
+	struct replay_rows rows;
+	enum publisher_op op;
+
+	read_as(document, &request_head_message, &head);
+	cr_assert_eq(publisher_op_find_answer(head.op, &op), 0);
+	read_as(document, &replay_rows_message, &rows);
+	cr_assert(rows.more);
+	cr_assert(HAS(&rows, replay_rows, gone_to_seq));
+	cr_assert_eq(rows.gone_to_seq, 255);
+	cr_assert_eq(rows.n_samples, 2);
+	cr_assert_eq(rows.samples[0].epoch, 2);
+	cr_assert_eq(rows.samples[1].epoch, 3);
+	cr_assert_eq(rows.samples[1].rows[12], UINT64_MAX);
+
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(message_encode(&sample_message, &rows.samples[i], &samples[i]), 0);
+	cr_assert_eq(replay_rows_encode(&rows, samples, 2, &got), 0);
+	assert_same_bytes(got, wanted);
+	for (size_t i = 0; i < 2; i++)
+		bytes_fini(&samples[i]);
+	bytes_fini(&got);
+	bytes_fini(&wanted);
+	document_close(document);
+}
+
+Test(schema_golden, golden_lcores_decode_and_encode_to_the_same_bytes) {
+	struct bytes wanted = golden("lcores"), got = {0};
+	struct document *document = decode(wanted);
+	struct lcores lcores;
+
+	read_as(document, &lcores_message, &lcores);
+	cr_assert_eq(lcores.n_lcores, 3);
+	cr_assert_eq(lcores.lcores[0].role, LCORE_ROLE_MAIN);
+	cr_assert_not(HAS(&lcores.lcores[0], lcore, busy));
+	cr_assert_eq(lcores.lcores[1].busy, 0.25);
+	cr_assert_eq(lcores.lcores[2].lcore, 300);
+	cr_assert_eq(lcores.lcores[2].role, LCORE_ROLE_NON_EAL);
+
+	cr_assert_eq(message_encode(&lcores_message, &lcores, &got), 0);
 	assert_same_bytes(got, wanted);
 	bytes_fini(&got);
 	bytes_fini(&wanted);

@@ -11,13 +11,15 @@ import msgpack
 TIME = 1078099200123456789
 BASIC = ["rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_missed", "rx_errors", "tx_errors", "rx_nombuf"]
 
+SAMPLE = {
+    "v": 1, "host": "h1/tpmd-a", "instance": 0x7FEDCBA987654321, "port": 0, "name": "net_af_packet0",
+    "link": "A-Z", "speed_mbps": 10000, "up": True, "epoch": 2, "names": BASIC,
+    "rows": [[1, TIME, 10, 0, 1280, 0, 0, 0, 0, 0],
+             [2, TIME + 10**9, 2**64 - 1, 2**63, 2**32, 2**32 - 1, 2**16, 256, 128, 127]],
+}
+
 MESSAGES = {
-    "sample": {
-        "v": 1, "host": "h1/tpmd-a", "instance": 0x7FEDCBA987654321, "port": 0, "name": "net_af_packet0",
-        "link": "A-Z", "speed_mbps": 10000, "up": True, "epoch": 2, "names": BASIC,
-        "rows": [[1, TIME, 10, 0, 1280, 0, 0, 0, 0, 0],
-                 [2, TIME + 10**9, 2**64 - 1, 2**63, 2**32, 2**32 - 1, 2**16, 256, 128, 127]],
-    },
+    "sample": SAMPLE,
     "hello": {
         "v": 1, "host": "h1", "instance": 7, "interval_ns": 10**9,
         "ports": [{"port": 0, "name": "net_null0", "link": "A-Z", "first_seq": 1, "last_seq": 3600},
@@ -65,6 +67,14 @@ MESSAGES = {
                     "links": [{"link_id": "A-Z", "direction": "forward"}], "gbps": 2.5, "start_ns": TIME - 1,
                     "end_ns": TIME + 1, "quantile": 0.95, "traffic": "assumed", "admitted_ns": TIME - 2,
                     "changed_ns": TIME, "ledger_version": 2**40},
+    },
+    "replay_request": {"op": "Replay", "ref": 2**40, "port": "net_af_packet0", "from_seq": 1, "to_seq": 2**33},
+    "replay_rows": {"op": "Rows", "ref": 2**40, "samples": [SAMPLE, {**SAMPLE, "epoch": 3}], "gone_to_seq": 255,
+                    "more": True},
+    "lcores": {
+        "v": 1, "host": "h1", "instance": 7, "ts_ns": TIME,
+        "lcores": [{"lcore": 0, "role": "main"}, {"lcore": 1, "role": "worker", "busy": 0.25},
+                   {"lcore": 300, "role": "non_eal", "busy": 1.0}],
     },
     "error_reply": {
         "ok": False, "id": "\u4e03", "error": {"code": "NOT_FOUND", "message": "link 'x' does not exist"},
