@@ -1,13 +1,13 @@
 // Bit-packing in blocks: choosing the width of a block, packing, and the way back from any bytes.
 // SPDX-License-Identifier: MIT
-#include "codec.h"
+#include "bitpack.h"
 
 #include <endian.h>
 #include <string.h>
 
 #define NUMBER_SIZE    10   // of LEB128, at most
 #define MANY           0x80 // in a block's width: exceptions follow
-#define EXCEPTIONS_MAX (CODEC_BLOCK / 4)
+#define EXCEPTIONS_MAX (BITPACK_BLOCK / 4)
 #define FAR_BELOW_MAX  8
 #define LOAD_BITS      56 // that one load of 8 bytes has from any bit on
 
@@ -21,7 +21,7 @@ static uint64_t unzigzag(uint64_t number) {
 	return number >> 1 ^ -(number & 1);
 }
 
-size_t codec_put_number(uint64_t number, uint8_t *out) {
+size_t bitpack_put_number(uint64_t number, uint8_t *out) {
 	size_t n = 0;
 
 	for (; number >= 0x80; number >>= 7)
@@ -30,7 +30,7 @@ size_t codec_put_number(uint64_t number, uint8_t *out) {
 	return n;
 }
 
-size_t codec_get_number(const uint8_t *in, size_t size, uint64_t *ret) {
+size_t bitpack_get_number(const uint8_t *in, size_t size, uint64_t *ret) {
 	uint64_t number = 0;
 
 	for (size_t n = 0; n < size && n < NUMBER_SIZE; n++) {
@@ -46,14 +46,14 @@ size_t codec_get_number(const uint8_t *in, size_t size, uint64_t *ret) {
 }
 
 // The sign's bit decides: negative numbers are turned around, so that more is more for all.
-uint64_t codec_from_real(double real) {
+uint64_t bitpack_from_real(double real) {
 	uint64_t bits;
 
 	memcpy(&bits, &real, sizeof(bits));
 	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
-double codec_to_real(uint64_t bits) {
+double bitpack_to_real(uint64_t bits) {
 	double real;
 
 	bits = bits >> 63 ? bits & ~(UINT64_C(1) << 63) : ~bits;
@@ -180,7 +180,7 @@ static size_t put_exceptions(const uint64_t *numbers, size_t n, unsigned width, 
 			continue;
 		out[0]++;
 		out[size++] = (uint8_t)i;
-		size += codec_put_number(more, out + size);
+		size += bitpack_put_number(more, out + size);
 	}
 	return size;
 }
@@ -239,13 +239,13 @@ static unsigned choose_reference(uint64_t *numbers, size_t n, uint64_t *referenc
 	return width;
 }
 
-static size_t put_block(uint64_t *numbers, size_t n, enum codec_form form, uint8_t *out) {
-	uint64_t reference = take_reference(numbers, n, form == CODEC_DELTA ? UINT64_C(1) << 63 : 0);
+static size_t put_block(uint64_t *numbers, size_t n, enum bitpack_form form, uint8_t *out) {
+	uint64_t reference = take_reference(numbers, n, form == BITPACK_DELTA ? UINT64_C(1) << 63 : 0);
 	unsigned longest, width = choose_reference(numbers, n, &reference, &longest);
 	size_t size = 1;
 
 	out[0] = (uint8_t)(width | (width < longest ? MANY : 0));
-	size += codec_put_number(form == CODEC_DELTA ? zigzag(reference) : reference, out + size);
+	size += bitpack_put_number(form == BITPACK_DELTA ? zigzag(reference) : reference, out + size);
 	if (width > 0) {
 		pack(numbers, n, width, out + size);
 		size += packed_size(n, width);
@@ -267,7 +267,7 @@ static size_t get_exceptions(const uint8_t *in, size_t size, size_t n, unsigned 
 		if (at >= size)
 			return 0;
 		place = in[at++];
-		read = codec_get_number(in + at, size - at, &more);
+		read = bitpack_get_number(in + at, size - at, &more);
 		if (read == 0 || place >= n)
 			return 0;
 		numbers[place] |= more << width;
@@ -277,9 +277,9 @@ static size_t get_exceptions(const uint8_t *in, size_t size, size_t n, unsigned 
 }
 
 // Numbers of a block, without its reference.
-static size_t get_block(const uint8_t *in, size_t size, size_t n, enum codec_form form, uint64_t *numbers,
+static size_t get_block(const uint8_t *in, size_t size, size_t n, enum bitpack_form form, uint64_t *numbers,
                         uint64_t *ret_reference) {
-	uint8_t copy[CODEC_BLOCK * 8 + 16];
+	uint8_t copy[BITPACK_BLOCK * 8 + 16];
 	unsigned width, many;
 	size_t at = 1, read, packed;
 
@@ -287,12 +287,12 @@ static size_t get_block(const uint8_t *in, size_t size, size_t n, enum codec_for
 		return 0;
 	width = in[0] & ~MANY;
 	many = in[0] & MANY;
-	read = codec_get_number(in + at, size - at, ret_reference);
+	read = bitpack_get_number(in + at, size - at, ret_reference);
 	packed = packed_size(n, width);
 	if (width > 64 || (many && width == 64) || read == 0 || size - at - read < packed)
 		return 0;
 	at += read;
-	if (form == CODEC_DELTA)
+	if (form == BITPACK_DELTA)
 		*ret_reference = unzigzag(*ret_reference);
 	if (width == 0) {
 		memset(numbers, 0, n * sizeof(*numbers));
@@ -312,9 +312,9 @@ static size_t get_block(const uint8_t *in, size_t size, size_t n, enum codec_for
 
 // ---- a column
 
-size_t codec_bound(size_t n) {
+size_t bitpack_bound(size_t n) {
 	// each block may be packed in words, with an unused word behind them
-	return 1 + 2 * NUMBER_SIZE + 8 * n + (n / CODEC_BLOCK + 1) * (1 + NUMBER_SIZE) + 8;
+	return 1 + 2 * NUMBER_SIZE + 8 * n + (n / BITPACK_BLOCK + 1) * (1 + NUMBER_SIZE) + 8;
 }
 
 static int is_flat(const uint64_t *values, size_t n) {
@@ -325,24 +325,24 @@ static int is_flat(const uint64_t *values, size_t n) {
 	return 1;
 }
 
-size_t codec_encode(const uint64_t *values, size_t n, enum codec_form form, uint8_t *out) {
-	uint64_t numbers[CODEC_BLOCK];
+size_t bitpack_encode(const uint64_t *values, size_t n, enum bitpack_form form, uint8_t *out) {
+	uint64_t numbers[BITPACK_BLOCK];
 	size_t size = 1, i = 0;
 
 	if (is_flat(values, n))
-		form = CODEC_FLAT;
+		form = BITPACK_FLAT;
 	out[0] = (uint8_t)form;
-	if (form != CODEC_PLAIN) {
-		size += codec_put_number(values[0], out + size);
+	if (form != BITPACK_PLAIN) {
+		size += bitpack_put_number(values[0], out + size);
 		i = 1;
 	}
-	if (form == CODEC_FLAT)
-		return size + codec_put_number(zigzag(n > 1 ? values[1] - values[0] : 0), out + size);
+	if (form == BITPACK_FLAT)
+		return size + bitpack_put_number(zigzag(n > 1 ? values[1] - values[0] : 0), out + size);
 	while (i < n) {
-		size_t some = n - i < CODEC_BLOCK ? n - i : CODEC_BLOCK;
+		size_t some = n - i < BITPACK_BLOCK ? n - i : BITPACK_BLOCK;
 
 		for (size_t k = 0; k < some; k++)
-			numbers[k] = values[i + k] - (form == CODEC_DELTA ? values[i + k - 1] : 0);
+			numbers[k] = values[i + k] - (form == BITPACK_DELTA ? values[i + k - 1] : 0);
 		size += put_block(numbers, some, form, out + size);
 		i += some;
 	}
@@ -351,7 +351,7 @@ size_t codec_encode(const uint64_t *values, size_t n, enum codec_form form, uint
 
 static size_t get_flat(const uint8_t *in, size_t size, size_t n, uint64_t *values) {
 	uint64_t step;
-	size_t read = codec_get_number(in, size, &step);
+	size_t read = bitpack_get_number(in, size, &step);
 
 	step = unzigzag(step);
 	for (size_t i = 1; read > 0 && i < n; i++)
@@ -359,33 +359,33 @@ static size_t get_flat(const uint8_t *in, size_t size, size_t n, uint64_t *value
 	return read;
 }
 
-size_t codec_decode(const uint8_t *in, size_t size, size_t n, uint64_t *values) {
+size_t bitpack_decode(const uint8_t *in, size_t size, size_t n, uint64_t *values) {
 	size_t at = 1, read, i = 0;
-	enum codec_form form;
+	enum bitpack_form form;
 	uint64_t reference;
 
-	if (size == 0 || n == 0 || in[0] > CODEC_PLAIN)
+	if (size == 0 || n == 0 || in[0] > BITPACK_PLAIN)
 		return 0;
-	form = (enum codec_form)in[0];
-	if (form != CODEC_PLAIN) {
-		read = codec_get_number(in + at, size - at, &values[0]);
+	form = (enum bitpack_form)in[0];
+	if (form != BITPACK_PLAIN) {
+		read = bitpack_get_number(in + at, size - at, &values[0]);
 		if (read == 0)
 			return 0;
 		at += read;
 		i = 1;
 	}
-	if (form == CODEC_FLAT) {
+	if (form == BITPACK_FLAT) {
 		read = get_flat(in + at, size - at, n, values);
 		return read == 0 ? 0 : at + read;
 	}
 	while (i < n) {
-		size_t some = n - i < CODEC_BLOCK ? n - i : CODEC_BLOCK;
+		size_t some = n - i < BITPACK_BLOCK ? n - i : BITPACK_BLOCK;
 
 		read = get_block(in + at, size - at, some, form, values + i, &reference);
 		if (read == 0)
 			return 0;
 		at += read;
-		if (form == CODEC_PLAIN) {
+		if (form == BITPACK_PLAIN) {
 			for (size_t k = 0; k < some; k++)
 				values[i + k] += reference;
 		} else {
