@@ -238,8 +238,7 @@ static int rebind(struct ingest *ingest, struct status *status) {
 	return bindings_load(ingest->state, ingest->announcements, ingest->usage, status);
 }
 
-// seq counts from 1; a time from the future would stay the newest until it comes.
-static int check_sample(const struct sample *sample, struct status *status) {
+int ingest_check_sample(const struct sample *sample, struct status *status) {
 	const uint64_t latest = (uint64_t)(clock_real_ns() + LIMIT_FUTURE_SECONDS * NS_PER_SECOND);
 	int rc;
 
@@ -355,7 +354,7 @@ static int take_frame(struct ingest *ingest, const char *topic, size_t topic_siz
 	if (topic_size < 7 || memcmp(topic, "sample/", 7) != 0)
 		return 0; // other topics are for other subscribers
 	if ((rc = document_read(document, &sample_message, &sample, status)) < 0 ||
-	    (rc = check_sample(&sample, status)) < 0)
+	    (rc = ingest_check_sample(&sample, status)) < 0)
 		return rc;
 	return take_sample(ingest, &sample, PUBLISHED, &n_new, status);
 }
@@ -463,7 +462,7 @@ static int check_answer(struct ingest *ingest, const struct ingest_call *call, s
 	int rc;
 
 	for (size_t i = 0; i < rows->n_samples; i++) {
-		if ((rc = check_sample(&rows->samples[i], status)) < 0) {
+		if ((rc = ingest_check_sample(&rows->samples[i], status)) < 0) {
 			status_prefix(status, "samples[%zu].", i);
 			return rc;
 		}
@@ -497,31 +496,47 @@ static int take_answer(struct ingest *ingest, struct ingest_call *call) {
 
 // ---- calls of other threads
 
-static int append_kpi(struct ingest *ingest, struct ingest_call *call) {
-	const struct kpi_append *append = call->append;
+static int add_uploaded(struct ingest *ingest, struct ingest_call *call) {
+	const struct upload_target target = {ingest->history, ingest->state, ingest->usage,
+	                                     ingest->accounting};
+
+	switch (call->task) {
+	case INGEST_APPEND_KPI:
+		return upload_add_points(&target, call->append, &call->appended, &call->status);
+	case INGEST_APPEND_PORT:
+		return upload_add_rows(&target, call->sample, &call->appended, &call->status);
+	default:
+		return upload_add_parts(&target, call->op, call->upload_id, &call->appended, &call->status);
+	}
+}
+
+static int append(struct ingest *ingest, struct ingest_call *call) {
+	const struct upload_result *appended = &call->appended;
 	int rc;
 
-	// What came before must not be lost when these points can't be stored: it is committed apart.
+	// What came before must not be lost when this can't be stored: it is committed apart.
 	if ((rc = commit(ingest, &call->status)) < 0 || (rc = begin(ingest, &call->status)) < 0)
 		return rc;
-	rc = history_add_kpi(ingest->history, append->link_id, append->direction, append->kpi, KPI_APPENDED,
-	                     append->samples, append->n_samples, &call->appended, &call->status);
-	if (rc < 0) {
+	if ((rc = add_uploaded(ingest, call)) < 0) {
 		abandon(ingest);
 		return rc;
 	}
 	if ((rc = commit(ingest, &call->status)) < 0)
 		return rc;
-	METRIC_ADD(ingest->metrics, kpi_points_stored, (uint64_t)call->appended.stored);
-	METRIC_ADD(ingest->metrics, kpi_points_known, (uint64_t)call->appended.known);
-	METRIC_ADD(ingest->metrics, kpi_points_conflicting, (uint64_t)call->appended.conflicting);
+	METRIC_ADD(ingest->metrics, kpi_points_stored, (uint64_t)appended->points.stored);
+	METRIC_ADD(ingest->metrics, kpi_points_known, (uint64_t)appended->points.known);
+	METRIC_ADD(ingest->metrics, kpi_points_conflicting, (uint64_t)appended->points.conflicting);
+	METRIC_ADD(ingest->metrics, rows_stored, appended->rows.rows);
+	METRIC_ADD(ingest->metrics, rows_duplicate, appended->rows.duplicates);
 	return 0;
 }
 
 static void serve_call(struct ingest *ingest, struct ingest_call *call) {
 	switch (call->task) {
 	case INGEST_APPEND_KPI:
-		call->rc = append_kpi(ingest, call);
+	case INGEST_APPEND_PORT:
+	case INGEST_UPLOAD:
+		call->rc = append(ingest, call);
 		break;
 	case INGEST_HELLO:
 		call->rc = take_hello(ingest, call->hello, call->route, call->route_size, &call->status);

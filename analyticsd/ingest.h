@@ -10,6 +10,7 @@
 #include "bytes.h"
 #include "cleanup.h"
 #include "endpoint.h"
+#include "ingest_upload.h"
 #include "message.h"
 #include "metrics.h"
 #include "rates.h"
@@ -48,17 +49,22 @@ void ingest_stop(struct ingest *);
 // ---- calls from other threads: each thread opens one caller
 
 enum ingest_task {
-	INGEST_APPEND_KPI, // 'append' to history, into 'appended'
-	INGEST_HELLO,      // 'hello' came over the API socket from 'route'
-	INGEST_ROWS,       // 'replayed' came over it, an answer to a question
-	INGEST_BIND,       // bindings changed in state.db: read them again
-	INGEST_PUBLISH,    // 'topic' and 'frame' on the events socket
+	INGEST_APPEND_KPI,  // 'append' to history, into 'appended'
+	INGEST_APPEND_PORT, // 'sample', which was checked, the same way
+	INGEST_UPLOAD,      // all parts of 'upload_id', requests of 'op', the same way
+	INGEST_HELLO,       // 'hello' came over the API socket from 'route'
+	INGEST_ROWS,        // 'replayed' came over it, an answer to a question
+	INGEST_BIND,        // bindings changed in state.db: read them again
+	INGEST_PUBLISH,     // 'topic' and 'frame' on the events socket
 };
 
 struct ingest_call {
 	enum ingest_task task;
 	const struct kpi_append *append;
-	struct kpi_appended appended;
+	const struct sample *sample;
+	const char *upload_id;
+	enum op op;
+	struct upload_result appended;
 	const struct hello *hello;
 	const struct replay_rows *replayed;
 	const void *route; // the peer's routing id at the API socket; questions go back to it
@@ -71,6 +77,10 @@ struct ingest_call {
 
 // A socket for ingest_call() of one thread; close it with zmq_close().
 void *ingest_caller(void *context);
+
+// Can these rows be stored: basic counters first, seq from 1, no time from the future, which would stay the newest
+// until it comes? Any thread. Returns 0 or -EINVAL with 'status'.
+int ingest_check_sample(const struct sample *, struct status *status);
 
 // Hands the call over and waits until it is done: what AppendKpi wrote is then committed. Returns call->rc.
 int ingest_call(void *caller, struct ingest_call *call);

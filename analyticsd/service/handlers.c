@@ -39,6 +39,7 @@ static const handler_fn handlers[N_OPS] = {
         [OP_LABEL_EVENT] = handle_label_event,
         [OP_LIST_LABELS] = handle_list_labels,
         [OP_DROP_LABEL] = handle_drop_label,
+        [OP_APPEND_PORT] = handle_append_port,
 };
 
 const char *call_text(struct call *call, const char *text) {

@@ -4,8 +4,10 @@
 #include "ingest.h"
 #include "links.h"
 #include "reserved.h"
+#include "uploads.h"
 #include "worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -30,9 +32,24 @@ static int has_direction(void *context, const struct link_record *record) {
 	return 0;
 }
 
-int handle_append_kpi(struct call *call, const void *request, void *reply) {
-	const struct kpi_append *append = request;
-	struct ingest_call ingest = {.task = INGEST_APPEND_KPI, .append = append};
+// Stores what 'ingest' says of this request, or the upload that it completes, in one transaction.
+static int append(struct call *call, const struct part_of_upload *part, enum op op,
+                  struct ingest_call *ingest) {
+	int rc = upload_keep(call, part);
+
+	if (rc < 0 || rc == UPLOAD_WAITS)
+		return rc < 0 ? rc : 0;
+	if (rc == UPLOAD_COMPLETE)
+		*ingest = (struct ingest_call){.task = INGEST_UPLOAD, .upload_id = part->upload_id, .op = op};
+	rc = ingest_call(call->worker->ingest, ingest);
+	if (rc < 0)
+		*call->status = ingest->status;
+	else
+		cache_invalidate(call->worker->cache);
+	return ingest->task == INGEST_UPLOAD ? upload_end(call, part->upload_id, rc) : rc;
+}
+
+static int check_kpi(struct call *call, const struct kpi_append *append) {
 	struct direction_check check = {(enum directions)append->direction, call->status};
 	int rc;
 
@@ -47,13 +64,36 @@ int handle_append_kpi(struct call *call, const void *request, void *reply) {
 			                  "samples[%zu][0]: more than %d s in the future", i,
 			                  LIMIT_FUTURE_SECONDS);
 	}
-	rc = ingest_call(call->worker->ingest, &ingest);
-	if (rc < 0) {
-		*call->status = ingest.status;
+	return 0;
+}
+
+int handle_append_kpi(struct call *call, const void *request, void *reply) {
+	const struct kpi_append *kpi = request;
+	const struct part_of_upload part = PART_OF_UPLOAD(kpi, kpi_append);
+	struct ingest_call ingest = {.task = INGEST_APPEND_KPI, .append = kpi};
+	int rc;
+
+	if ((rc = check_kpi(call, kpi)) < 0 || (rc = append(call, &part, OP_APPEND_KPI, &ingest)) < 0)
+		return rc;
+	*(struct kpi_appended *)reply = ingest.appended.points;
+	return 0;
+}
+
+int handle_append_port(struct call *call, const void *request, void *reply) {
+	const struct port_append *port = request;
+	const struct part_of_upload part = PART_OF_UPLOAD(port, port_append);
+	struct ingest_call ingest = {.task = INGEST_APPEND_PORT, .sample = port->sample};
+	struct port_appended *appended = reply;
+	int rc;
+
+	if ((rc = ingest_check_sample(port->sample, call->status)) < 0) {
+		status_prefix(call->status, "sample.");
 		return rc;
 	}
-	cache_invalidate(call->worker->cache);
-	*(struct kpi_appended *)reply = ingest.appended;
+	if ((rc = append(call, &part, OP_APPEND_PORT, &ingest)) < 0)
+		return rc;
+	appended->stored = (int64_t)ingest.appended.rows.rows;
+	appended->known = (int64_t)ingest.appended.rows.duplicates;
 	return 0;
 }
 
@@ -119,6 +159,11 @@ static int query_admission(struct call *call, const struct kpi_query *query, int
 	return adopt(call, points, series->n_samples * sizeof(*points), (void **)&series->samples);
 }
 
+// The words of a query are those of the store.
+static_assert((int)QUERY_LEVEL_HOUR == (int)LEVEL_HOUR && (int)N_query_levels == (int)N_LEVELS);
+static_assert((int)KPI_VALUE_MEAN == (int)KPI_MEAN && (int)KPI_VALUE_COUNT == (int)KPI_COUNT);
+static_assert((int)PORT_VALUE_LAST == (int)PORT_LAST && (int)PORT_VALUE_ROWS == (int)PORT_ROWS);
+
 int handle_query_kpi(struct call *call, const void *request, void *reply) {
 	const struct kpi_query *query = request;
 	struct kpi_range range = {
@@ -129,6 +174,8 @@ int handle_query_kpi(struct call *call, const void *request, void *reply) {
 	        .to_ns = query->to_ns,
 	        .step_ns = HAS(query, kpi_query, step_seconds) ? step_ns(query->step_seconds) : 0,
 	        .limit = (size_t)query->limit,
+	        .level = (enum history_level)query->level,
+	        .value = (enum kpi_value)query->value,
 	};
 	struct kpi_series *series = reply;
 	struct kpi_point *points;
@@ -166,6 +213,8 @@ int handle_query_port(struct call *call, const void *request, void *reply) {
 	        .to_ns = query->to_ns,
 	        .step_ns = HAS(query, port_query, step_seconds) ? step_ns(query->step_seconds) : 0,
 	        .limit = (size_t)query->limit,
+	        .level = (enum history_level)query->level,
+	        .value = (enum port_value)query->value,
 	};
 	struct port_series *series = reply;
 	uint64_t *rows;

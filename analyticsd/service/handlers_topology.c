@@ -4,6 +4,7 @@
 #include "ledger.h"
 #include "links.h"
 #include "topology.h"
+#include "uploads.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -97,33 +98,31 @@ static int add_part(void *context, const void *frame, size_t size) {
 	return 0;
 }
 
-static int take_part(struct call *call, const struct topology *part, struct topology_counts *counts) {
+static int store_parts(struct call *call, const char *upload_id, struct topology_counts *counts) {
 	CLEANUP(assembly_fini) struct assembly assembly = {.call = call};
-	int rc;
+	int rc = state_each_part(call->worker->state, upload_id, add_part, &assembly, call->status);
 
-	if (part->upload_id == NULL || !HAS(part, topology, part) || !HAS(part, topology, parts) ||
-	    part->part > part->parts)
-		return status_set(call->status, STATUS_INVALID_ARGUMENT,
-		                  "part: an upload needs upload_id, part and parts, with part at most parts");
-	if ((rc = state_keep_part(call->worker->state, part, call->frame, call->size, call->now_ns,
-	                          call->status)) < 0)
-		return rc;
-	counts->nodes = (int64_t)part->n_nodes;
-	counts->links = (int64_t)part->n_links;
-	if (part->part < part->parts)
-		return 0;
-	if ((rc = state_take_parts(call->worker->state, part->upload_id, add_part, &assembly, call->status)) <
-	    0)
-		return rc;
-	return store_topology(call, &assembly.whole, counts);
+	return rc < 0 ? rc : store_topology(call, &assembly.whole, counts);
 }
 
 int handle_set_topology(struct call *call, const void *request, void *reply) {
 	const struct topology *topology = request;
+	const struct part_of_upload part = PART_OF_UPLOAD(topology, topology);
+	struct topology_counts *counts = reply;
+	int rc = upload_keep(call, &part);
 
-	if (topology->upload_id != NULL || HAS(topology, topology, part) || HAS(topology, topology, parts))
-		return take_part(call, topology, reply);
-	return store_topology(call, topology, reply);
+	switch (rc) {
+	case UPLOAD_NONE:
+		return store_topology(call, topology, counts);
+	case UPLOAD_WAITS:
+		counts->nodes = (int64_t)topology->n_nodes;
+		counts->links = (int64_t)topology->n_links;
+		return 0;
+	case UPLOAD_COMPLETE:
+		return upload_end(call, part.upload_id, store_parts(call, part.upload_id, counts));
+	default:
+		return rc;
+	}
 }
 
 // ---- views

@@ -59,6 +59,7 @@ HANDLER(handle_delete_topology);
 HANDLER(handle_list_topologies);
 HANDLER(handle_set_link);
 HANDLER(handle_append_kpi);
+HANDLER(handle_append_port);
 HANDLER(handle_query_kpi);
 HANDLER(handle_query_port);
 HANDLER(handle_forecast_link);

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UPLOAD_KEPT_NS (3600 * NS_PER_SECOND) // parts of an upload that was never finished
-
 // A deleted topology keeps its line (n_links NULL), so that its versions never repeat.
 static const char *const migrations[] = {
         "CREATE TABLE topology (topology_id TEXT PRIMARY KEY, version INTEGER NOT NULL, n_nodes INTEGER,"
@@ -87,6 +85,9 @@ static const char *const migrations[] = {
         "CREATE INDEX label_time ON label (from_ns);"
         "CREATE TABLE failure_model (only INTEGER PRIMARY KEY CHECK (only = 0), made_ns INTEGER NOT NULL,"
         " model BLOB NOT NULL);",
+
+        // Of this part and all before it, so that an upload of many parts need not be added up at each.
+        "ALTER TABLE upload ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const struct db_schema schema = {
@@ -405,122 +406,4 @@ int state_set_link(struct state *state, const struct link_change *change, int64_
 		rc = db_run(bump, status);
 	sqlite3_finalize(bump);
 	return state_end(state, rc, status);
-}
-
-// ---- uploads in parts
-
-struct upload_size {
-	int64_t kept, parts, bytes;
-};
-
-static int measure_upload(struct state *state, const char *upload_id, struct upload_size *ret,
-                          struct status *status) {
-	sqlite3_stmt *statement = NULL;
-	int rc;
-
-	if ((rc = db_prepare(
-	             state->db,
-	             "SELECT count(*), max(parts), sum(length(frame)) FROM upload WHERE upload_id = ?",
-	             &statement, status)) < 0)
-		return rc;
-	rc = db_bind(statement, "t", upload_id);
-	if (rc == 0 && (rc = db_next(statement, status)) > 0) {
-		ret->kept = sqlite3_column_int64(statement, 0);
-		ret->parts = sqlite3_column_int64(statement, 1);
-		ret->bytes = sqlite3_column_int64(statement, 2);
-		rc = 0;
-	}
-	sqlite3_finalize(statement);
-	return rc;
-}
-
-static int insert_part(struct state *state, const struct topology *part, const void *frame, size_t size,
-                       int64_t now_ns, struct status *status) {
-	sqlite3_stmt *statement = NULL;
-	int rc;
-
-	if ((rc = db_prepare(
-	             state->db,
-	             "INSERT INTO upload (upload_id, part, parts, kept_ns, frame) VALUES (?, ?, ?, ?, ?)",
-	             &statement, status)) < 0)
-		return rc;
-	rc = db_bind(statement, "tiii", part->upload_id, part->part, part->parts, now_ns);
-	if (rc == 0) {
-		sqlite3_bind_blob(statement, 5, frame, (int)size, SQLITE_STATIC);
-		rc = db_run(statement, status);
-	}
-	sqlite3_finalize(statement);
-	return rc;
-}
-
-static int forget_old_uploads(struct state *state, int64_t now_ns, struct status *status) {
-	sqlite3_stmt *statement = NULL;
-	int rc;
-
-	if ((rc = db_prepare(state->db, "DELETE FROM upload WHERE kept_ns < ?", &statement, status)) < 0)
-		return rc;
-	rc = db_bind(statement, "i", now_ns - UPLOAD_KEPT_NS);
-	if (rc == 0)
-		rc = db_run(statement, status);
-	sqlite3_finalize(statement);
-	return rc;
-}
-
-static int forget_upload(struct state *state, const char *upload_id, struct status *status) {
-	sqlite3_stmt *statement = NULL;
-	int rc;
-
-	if ((rc = db_prepare(state->db, "DELETE FROM upload WHERE upload_id = ?", &statement, status)) < 0)
-		return rc;
-	rc = db_bind(statement, "t", upload_id);
-	if (rc == 0)
-		rc = db_run(statement, status);
-	sqlite3_finalize(statement);
-	return rc;
-}
-
-int state_keep_part(struct state *state, const struct topology *part, const void *frame, size_t size,
-                    int64_t now_ns, struct status *status) {
-	struct upload_size upload = {0};
-	int rc;
-
-	if ((rc = state_begin(state, status)) < 0)
-		return rc;
-	rc = forget_old_uploads(state, now_ns, status);
-	if (rc == 0 && part->part == 1)
-		rc = forget_upload(state, part->upload_id, status); // a client that starts again
-	if (rc == 0)
-		rc = measure_upload(state, part->upload_id, &upload, status);
-	if (rc == 0 && (part->part != upload.kept + 1 || (upload.kept > 0 && upload.parts != part->parts)))
-		rc = status_set(status, STATUS_FAILED_PRECONDITION, "upload '%s': part %d of %d expected",
-		                part->upload_id, (int)upload.kept + 1,
-		                (int)(upload.kept > 0 ? upload.parts : part->parts));
-	if (rc == 0 && upload.bytes + (int64_t)size > LIMIT_UPLOAD_SIZE)
-		rc = status_set(status, STATUS_RESOURCE_EXHAUSTED, "upload '%s': over %d bytes",
-		                part->upload_id, LIMIT_UPLOAD_SIZE);
-	if (rc == 0)
-		rc = insert_part(state, part, frame, size, now_ns, status);
-	return state_end(state, rc, status);
-}
-
-int state_take_parts(struct state *state, const char *upload_id,
-                     int (*each)(void *context, const void *frame, size_t size), void *context,
-                     struct status *status) {
-	sqlite3_stmt *statement = NULL;
-	int rc;
-
-	if ((rc = db_prepare(state->db, "SELECT frame FROM upload WHERE upload_id = ? ORDER BY part",
-	                     &statement, status)) < 0)
-		return rc;
-	rc = db_bind(statement, "t", upload_id);
-	while (rc >= 0 && (rc = db_next(statement, status)) > 0)
-		rc = each(context, sqlite3_column_blob(statement, 0),
-		          (size_t)sqlite3_column_bytes(statement, 0));
-	sqlite3_finalize(statement);
-	if (rc < 0)
-		return rc;
-	if ((rc = forget_upload(state, upload_id, status)) < 0)
-		return rc;
-	return db_execute(state->db, "PRAGMA incremental_vacuum",
-	                  status); // gives the pages of the parts back
 }

@@ -23,15 +23,23 @@ DEFINE_CLEANUP(struct state *, state_close)
 // go, or another negative errno.
 int state_set_topology(struct state *, const struct topology *, int64_t now_ns, struct status *status);
 
-// Keeps one part of an upload; 'frame' is the request as it came. Parts come in order. Returns 0 or a
-// negative errno.
-int state_keep_part(struct state *, const struct topology *part, const void *frame, size_t size,
-                    int64_t now_ns, struct status *status);
+// A part of an upload; 'frame' is the request as it came.
+struct upload_part {
+	const char *upload_id;
+	int64_t part, parts;
+	const void *frame;
+	size_t size;
+};
 
-// Calls 'each' with the frames of an upload in order, then forgets them.
-int state_take_parts(struct state *, const char *upload_id,
-                     int (*each)(void *context, const void *frame, size_t size), void *context,
-                     struct status *status);
+// Keeps one part. Parts come in order. Returns 0 or a negative errno.
+int state_keep_part(struct state *, const struct upload_part *, int64_t now_ns, struct status *status);
+
+// Calls 'each' with the frames of an upload in order; a handle that only reads may do so.
+int state_each_part(struct state *, const char *upload_id,
+                    int (*each)(void *context, const void *frame, size_t size), void *context,
+                    struct status *status);
+
+int state_forget_upload(struct state *, const char *upload_id, struct status *status);
 
 // Returns 0, -ENOENT, -EBUSY while services hold capacity of its links, or another negative errno.
 int state_delete_topology(struct state *, const char *topology_id, int64_t now_ns, struct status *status);

@@ -507,19 +507,20 @@ static int append_part(void *context, const void *frame, size_t size) {
 }
 
 Test(state, parts_of_an_upload_come_in_order_or_not_at_all) {
-	struct topology part = {.topology_id = "t", .upload_id = "u", .part = 1, .parts = 2};
+	struct upload_part part = {"u", 1, 2, "one", 3};
 	struct state *state = open_state();
 	char text[16] = "";
 
-	cr_assert_eq(state_keep_part(state, &part, "one", 3, 0, &status), 0, "%s", status.message);
-	part.part = 3;
-	cr_assert_eq(state_keep_part(state, &part, "three", 5, 0, &status), -EBUSY);
-	part.part = 2;
-	cr_assert_eq(state_keep_part(state, &part, "two", 3, 0, &status), 0);
-	cr_assert_eq(state_take_parts(state, "u", append_part, text, &status), 0);
+	cr_assert_eq(state_keep_part(state, &part, 0, &status), 0, "%s", status.message);
+	part = (struct upload_part){"u", 3, 2, "three", 5};
+	cr_assert_eq(state_keep_part(state, &part, 0, &status), -EBUSY);
+	part = (struct upload_part){"u", 2, 2, "two", 3};
+	cr_assert_eq(state_keep_part(state, &part, 0, &status), 0);
+	cr_assert_eq(state_each_part(state, "u", append_part, text, &status), 0);
 	cr_assert_str_eq(text, "onetwo");
 	text[0] = '\0';
-	cr_assert_eq(state_take_parts(state, "u", append_part, text, &status), 0);
-	cr_assert_str_eq(text, "", "an upload is taken once");
+	cr_assert_eq(state_forget_upload(state, "u", &status), 0);
+	cr_assert_eq(state_each_part(state, "u", append_part, text, &status), 0);
+	cr_assert_str_eq(text, "");
 	state_close(state);
 }
