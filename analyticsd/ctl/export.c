@@ -17,6 +17,7 @@ struct export_arguments {
 	int64_t kpi;
 	int64_t from_ns, to_ns;
 	double step_seconds; // 0: every sample
+	int level, kpi_value, port_value;
 	const char **counters;
 	size_t n_counters;
 };
@@ -34,6 +35,13 @@ static const struct command_option options[] = {
         {"to", 0, "TIME", "end, not included (default: all)", VALUE_TIME, TO(export_arguments, to_ns)},
         {"step", 's', "TIME", "links: the mean over each step; ports: the last row of each", VALUE_SECONDS,
          TO(export_arguments, step_seconds)},
+        {"level", 0, "WORD", "raw, 1s, 1min, 1h, or auto (default): the coarsest that gives the same answer",
+         VALUE_CHOICE, TO(export_arguments, level), .choices = &query_levels_choices},
+        {"kpi-value", 0, "WORD", "of each step of a link: mean (default), last, max or count", VALUE_CHOICE,
+         TO(export_arguments, kpi_value), .choices = &kpi_values_choices},
+        {"port-value", 0, "WORD",
+         "of each step of a port: last (default), max_rate (a second) or rows (how many)", VALUE_CHOICE,
+         TO(export_arguments, port_value), .choices = &port_values_choices},
         {0},
 };
 
@@ -94,6 +102,8 @@ static int export_link(struct ctl *ctl, const struct export_arguments *arguments
 	query.kpi = arguments->kpi;
 	query.from_ns = arguments->from_ns;
 	query.to_ns = arguments->to_ns;
+	query.level = arguments->level;
+	query.value = arguments->kpi_value;
 	if (arguments->step_seconds > 0)
 		SET(&query, kpi_query, step_seconds, arguments->step_seconds);
 	while (next >= 0) {
@@ -154,6 +164,8 @@ static int export_port(struct ctl *ctl, const struct export_arguments *arguments
 	query.n_counters = arguments->n_counters;
 	query.from_ns = arguments->from_ns;
 	query.to_ns = arguments->to_ns;
+	query.level = arguments->level;
+	query.value = arguments->port_value;
 	if (arguments->step_seconds > 0)
 		SET(&query, port_query, step_seconds, arguments->step_seconds);
 	while (next >= 0) {

@@ -1,21 +1,20 @@
-// import: a CSV file into the history of links, all or nothing. The file is read twice: first every row is
-// checked, and analyticsd is asked whether it would take each series; then the rows are sent.
+// import: a CSV file into the history of links (here) or of a port (import_port.c), all or nothing. The file is read
+// twice: first every row is checked, and analyticsd is asked whether it would take each series; then the rows are sent,
+// in requests that are parts of one upload.
 // SPDX-License-Identifier: MIT
 #include "clock.h"
 #include "commands.h"
+#include "import_port.h"
+#include "import_report.h"
 #include "kpifile.h"
 #include "linkmap.h"
 #include "options.h"
 #include "progress.h"
 #include "series.h"
-#include "text.h"
+#include "upload.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #define END_AS_IS       INT64_MIN
 #define BUFFERED_POINTS 1000000 // of all series together, so that many interleaved series take little memory
@@ -30,7 +29,12 @@ struct import_arguments {
 	double scale;
 	int64_t end_ns;         // END_AS_IS: times stay
 	int64_t from_ns, to_ns; // of the file's own times
+	struct port_name port;  // with a name: the file is a port's
+	int values;             // of portfile_values, or -1
 };
+
+static const char *const value_words[] = {[PORTFILE_COUNTERS] = "counters", [PORTFILE_COUNTS] = "counts"};
+static const struct choices value_choices = {"values", value_words, 2};
 
 static const struct command_option options[] = {
         {"link", 'l', "ID", "the link that the file is of (default: the file's column 'link')", VALUE_ID,
@@ -41,6 +45,11 @@ static const struct command_option options[] = {
          VALUE_TEXT, TO(import_arguments, map_path)},
         {"kpi", 'k', "NUMBER", "301 total, 302 used capacity (default)", VALUE_NUMBER,
          TO(import_arguments, kpi), .min = 301, .max = 302},
+        {"port", 'p', "HOST/NAME", "the port whose counters the file has", VALUE_PORT,
+         TO(import_arguments, port)},
+        {"values", 0, "WORD",
+         "with --port: counters (default), or counts: each number is what was counted since the row before",
+         VALUE_CHOICE, TO(import_arguments, values), .choices = &value_choices},
         {"column", 'c', "NAME", "column of the values (default: value)", VALUE_TEXT,
          TO(import_arguments, column)},
         {"scale", 0, "NUMBER", "values times this are Gbps (default: 1)", VALUE_REAL,
@@ -67,6 +76,11 @@ static void check(const void *values, struct argp_state *state) {
 		argp_error(state, "--map names the links: --link can't be given too");
 	if (arguments->direction >= 0 && arguments->map_path != NULL)
 		argp_error(state, "--map names the directions: --direction can't be given too");
+	if (arguments->port.name != NULL && (arguments->link != NULL || arguments->map_path != NULL ||
+	                                     arguments->direction >= 0 || arguments->column != NULL))
+		argp_error(state, "--port: --link, --map, --direction and --column are of links");
+	if (arguments->port.name == NULL && arguments->values >= 0)
+		argp_error(state, "--values belongs to --port");
 	if (arguments->from_ns >= arguments->to_ns)
 		argp_error(state, "--from must be before --to");
 }
@@ -87,9 +101,12 @@ struct import {
 	const struct import_arguments *arguments;
 	struct linkmap *map;
 	struct series_set series;
+	bool planning; // first pass: rows are checked and requests counted, nothing is sent
+	size_t n_parts;
+	struct upload upload;
 	size_t n_rows, n_sent, n_buffered;
 	int64_t oldest_ns, newest_ns, shift_ns;
-	struct import_report report;
+	struct kpi_appended appended; // what the last request says of all
 	struct progress progress;
 };
 
@@ -166,102 +183,47 @@ static int find_series(struct import *import, const struct kpi_row *row, struct 
 	return *ret != NULL ? 0 : add_series(import, key, row, ret, status);
 }
 
-// ---- first pass: check
+// ---- requests
 
-static int check_row(void *context, const struct kpi_row *row, struct status *status) {
-	struct import *import = context;
-	struct series *series;
-	int rc;
-
-	if (!is_wanted(import, row))
-		return 0;
-	if ((rc = find_series(import, row, &series, status)) < 0)
-		return rc;
-	if (import->n_rows == 0 || row->ts_ns > import->newest_ns)
-		import->newest_ns = row->ts_ns;
-	if (import->n_rows == 0 || row->ts_ns < import->oldest_ns)
-		import->oldest_ns = row->ts_ns;
-	import->n_rows++;
-	return 0;
-}
-
-static int append(struct import *import, const struct series *series, struct kpi_point *points, size_t n,
-                  struct kpi_appended *ret, struct status *status) {
+static int append(struct import *import, const struct series *series, const struct kpi_append *part,
+                  struct status *status) {
 	CLEANUP(document_closep) struct document *document = NULL;
-	struct kpi_append request = {.link_id = series->link,
-	                             .direction = series->direction,
-	                             .kpi = import->arguments->kpi,
-	                             .samples = points,
-	                             .n_samples = n};
+	struct kpi_append request = *part;
 
-	return ctl_call(import->ctl, OP_APPEND_KPI, &request, ret, &document, status);
+	request.link_id = series->link;
+	request.direction = series->direction;
+	request.kpi = import->arguments->kpi;
+	return ctl_call(import->ctl, OP_APPEND_KPI, &request, &import->appended, &document, status);
 }
 
-// An empty AppendKpi is answered as a full one would be, but changes nothing.
-static int check_links(struct import *import, struct status *status) {
-	struct kpi_appended ignored;
+static int send_part(struct import *import, struct series *series, struct status *status) {
+	struct kpi_append request = {.samples = series->points, .n_samples = series->n_points};
 	int rc;
 
-	for (struct series *series = import->series.first; series != NULL; series = series->next) {
-		if ((rc = append(import, series, NULL, 0, &ignored, status)) < 0) {
-			status_prefix(status, "%s: ", import->arguments->path);
-			return rc;
-		}
+	if (upload_next(&import->upload)) {
+		request.upload_id = import->upload.id;
+		SET(&request, kpi_append, part, import->upload.part);
+		SET(&request, kpi_append, parts, import->upload.parts);
 	}
+	if ((rc = append(import, series, &request, status)) < 0)
+		return rc;
+	import->n_sent += series->n_points;
+	progress_update(&import->progress, clock_mono_ns(), import->n_sent, import->n_rows);
 	return 0;
 }
-
-static int check_times(const struct import *import, struct status *status) {
-	char newest[TIME_TEXT_SIZE];
-	int64_t latest = import->ctl->now_ns + LIMIT_FUTURE_SECONDS * NS_PER_SECOND;
-
-	if (import->newest_ns + import->shift_ns <= latest)
-		return 0;
-	return status_set(status, STATUS_INVALID_ARGUMENT, "the newest row, %s, is over %d s in the future",
-	                  text_from_time_ns(import->newest_ns + import->shift_ns, newest),
-	                  LIMIT_FUTURE_SECONDS);
-}
-
-static int check_file(struct import *import, struct status *status) {
-	const struct import_arguments *arguments = import->arguments;
-	struct stat file;
-	int rc;
-
-	if (stat(arguments->path, &file) == 0 && !S_ISREG(file.st_mode))
-		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: not a regular file; it is read twice",
-		                  arguments->path);
-	if ((rc = kpifile_read(arguments->path, arguments->column, arguments->scale, check_row, import,
-	                       status)) < 0)
-		return rc;
-	if (import->n_rows == 0)
-		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: no row is in the range asked for",
-		                  arguments->path);
-	if (arguments->end_ns != END_AS_IS)
-		import->shift_ns = arguments->end_ns - import->newest_ns;
-	rc = check_times(import, status);
-	if (rc < 0)
-		status_prefix(status, "%s: ", arguments->path);
-	return rc < 0 ? rc : check_links(import, status);
-}
-
-// ---- second pass: send
 
 static int flush_series(struct import *import, struct series *series, struct status *status) {
-	struct kpi_appended appended;
-	int rc;
+	int rc = 0;
 
 	if (series->n_points == 0)
 		return 0;
-	if ((rc = append(import, series, series->points, series->n_points, &appended, status)) < 0)
-		return rc;
-	import->report.stored += appended.stored;
-	import->report.known += appended.known;
-	import->report.conflicting += appended.conflicting;
-	import->n_sent += series->n_points;
+	if (import->planning)
+		import->n_parts++;
+	else
+		rc = send_part(import, series, status);
 	import->n_buffered -= series->n_points;
 	series->n_points = 0;
-	progress_update(&import->progress, clock_mono_ns(), import->n_sent, import->n_rows);
-	return 0;
+	return rc;
 }
 
 static int flush_all(struct import *import, struct status *status) {
@@ -274,78 +236,124 @@ static int flush_all(struct import *import, struct status *status) {
 	return 0;
 }
 
-static int send_row(void *context, const struct kpi_row *row, struct status *status) {
+static void note_time(struct import *import, int64_t ts_ns) {
+	if (import->n_rows == 0 || ts_ns > import->newest_ns)
+		import->newest_ns = ts_ns;
+	if (import->n_rows == 0 || ts_ns < import->oldest_ns)
+		import->oldest_ns = ts_ns;
+	import->n_rows++;
+}
+
+// In both passes the same, so that the first one knows how many requests the second one takes.
+static int take_row(void *context, const struct kpi_row *row, struct status *status) {
 	struct import *import = context;
+	struct kpi_point point = {row->ts_ns + import->shift_ns, row->value};
 	struct series *series;
-	struct kpi_point point;
 	int rc;
 
 	if (!is_wanted(import, row))
 		return 0;
-	point = (struct kpi_point){row->ts_ns + import->shift_ns, row->value};
-	if ((rc = find_series(import, row, &series, status)) < 0 ||
-	    (rc = series_add_point(series, &point)) < 0)
+	if ((rc = find_series(import, row, &series, status)) < 0)
 		return rc;
+	if (import->planning) {
+		note_time(import, row->ts_ns);
+		series->n_points++;
+	} else if ((rc = series_add_point(series, &point)) < 0) {
+		return rc;
+	}
 	import->n_buffered++;
 	if (series->n_points == LIMIT_KPI_SAMPLES)
 		return flush_series(import, series, status);
 	return import->n_buffered == BUFFERED_POINTS ? flush_all(import, status) : 0;
 }
 
-static int send_file(struct import *import, struct status *status) {
+static int read_file(struct import *import, struct status *status) {
 	const struct import_arguments *arguments = import->arguments;
-	int rc = kpifile_read(arguments->path, arguments->column, arguments->scale, send_row, import, status);
+	const char *column = arguments->column != NULL ? arguments->column : "value";
+	int rc = kpifile_read(arguments->path, column, arguments->scale, take_row, import, status);
 
-	if (rc == 0)
-		rc = flush_all(import, status);
-	if (rc < 0 && status->message[0] != '\0')
-		status_prefix(status, "stopped after %zu of %zu rows: ", import->n_sent, import->n_rows);
-	return rc;
+	return rc == 0 ? flush_all(import, status) : rc;
 }
 
-static int print_report(const struct import *import) {
-	const struct import_report *report = &import->report;
-	char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
+// An empty AppendKpi is answered as a full one would be, but changes nothing.
+static int check_links(struct import *import, struct status *status) {
+	const struct kpi_append nothing = {0};
+	int rc;
 
-	if (import->ctl->json)
-		return ctl_print_json(&import_report_message, report);
-	printf("%" PRId64 " rows of %" PRId64 " series, %s to %s: %" PRId64 " stored, %" PRId64
-	       " known already, %" PRId64 " conflicting\n",
-	       report->rows, report->series, text_from_time_ns(report->from_ns, from),
-	       text_from_time_ns(report->to_ns, to), report->stored, report->known, report->conflicting);
+	for (struct series *series = import->series.first; series != NULL; series = series->next) {
+		if ((rc = append(import, series, &nothing, status)) < 0) {
+			status_prefix(status, "%s: ", import->arguments->path);
+			return rc;
+		}
+	}
 	return 0;
 }
 
-static int run(struct import *import, struct status *status) {
+static int check_file(struct import *import, struct status *status) {
+	const struct import_arguments *arguments = import->arguments;
+	int rc;
+
+	import->planning = true;
+	if ((rc = import_check_path(arguments->path, status)) < 0 || (rc = read_file(import, status)) < 0)
+		return rc;
+	import->planning = false;
+	if (import->n_rows == 0)
+		return status_set(status, STATUS_INVALID_ARGUMENT, "%s: no row is in the range asked for",
+		                  arguments->path);
+	if (arguments->end_ns != END_AS_IS)
+		import->shift_ns = arguments->end_ns - import->newest_ns;
+	if ((rc = import_check_newest(import->ctl, arguments->path, import->newest_ns + import->shift_ns,
+	                              status)) < 0)
+		return rc;
+	return check_links(import, status);
+}
+
+static int import_links(struct import *import, struct status *status) {
+	struct import_report report;
 	int rc;
 
 	if (import->arguments->map_path != NULL &&
 	    (rc = linkmap_read(import->arguments->map_path, &import->map, status)) < 0)
 		return rc;
-	if ((rc = check_file(import, status)) < 0)
-		return rc;
-	import->report.rows = (int64_t)import->n_rows;
-	import->report.series = (int64_t)import->series.n;
-	import->report.from_ns = import->oldest_ns + import->shift_ns;
-	import->report.to_ns = import->newest_ns + import->shift_ns;
-	if ((rc = send_file(import, status)) < 0)
+	if ((rc = check_file(import, status)) < 0 ||
+	    (rc = upload_begin(&import->upload, import->n_parts, status)) < 0 ||
+	    (rc = read_file(import, status)) < 0)
 		return rc;
 	progress_fini(&import->progress);
-	return print_report(import);
+	report = (struct import_report){
+	        .rows = (int64_t)import->n_rows,
+	        .series = (int64_t)import->series.n,
+	        .stored = import->appended.stored,
+	        .known = import->appended.known,
+	        .conflicting = import->appended.conflicting,
+	        .from_ns = import->oldest_ns + import->shift_ns,
+	        .to_ns = import->newest_ns + import->shift_ns,
+	};
+	return import_print(import->ctl, &report);
 }
 
 int command_import(struct ctl *ctl, int argc, char **argv, struct status *status) {
 	CLEANUP(import_fini) struct import import = {.ctl = ctl};
 	struct import_arguments arguments = {.direction = -1,
 	                                     .kpi = 302,
-	                                     .column = "value",
 	                                     .scale = 1,
 	                                     .end_ns = END_AS_IS,
 	                                     .from_ns = INT64_MIN,
-	                                     .to_ns = INT64_MAX};
+	                                     .to_ns = INT64_MAX,
+	                                     .values = -1};
 
 	options_parse(ctl, &import_form, argc, argv, &arguments);
+	if (arguments.port.name != NULL) {
+		const struct import_port of_port = {
+		        .path = arguments.path,
+		        .port = &arguments.port,
+		        .options = {arguments.from_ns, arguments.to_ns, arguments.values},
+		        .is_moved = arguments.end_ns != END_AS_IS,
+		        .end_ns = arguments.end_ns};
+
+		return import_port(ctl, &of_port, status);
+	}
 	import.arguments = &arguments;
 	progress_init(&import.progress, clock_mono_ns());
-	return run(&import, status);
+	return import_links(&import, status);
 }

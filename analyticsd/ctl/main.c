@@ -17,7 +17,7 @@ const struct command ctl_commands[] = {
         {"ports", command_ports, "", "their ports, rates and losses", NULL, NULL},
         {"links", command_links, "", "links of all topologies, as they are now", NULL, NULL},
         {"topology", command_topology, "load|show|delete", "topologies", NULL, topology_commands},
-        {"import", command_import, "FILE.csv", "add history of links", &import_form, NULL},
+        {"import", command_import, "FILE.csv", "add history of links or a port", &import_form, NULL},
         {"export", command_export, "--link ID|--port PORT", "history as CSV", &export_form, NULL},
         {"forecast", command_forecast, "link|topology ID", "capacity that will be needed", &forecast_form,
          NULL},

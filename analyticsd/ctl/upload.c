@@ -78,28 +78,41 @@ static int send_part(struct ctl *ctl, const struct topology *part, struct topolo
 	return ctl_call(ctl, OP_SET_TOPOLOGY, part, ret, &document, status);
 }
 
-int upload_topology(struct ctl *ctl, const struct topology *whole, struct topology_counts *ret,
-                    struct status *status) {
-	CLEANUP(plan_fini) struct plan plan = {0};
-	char upload_id[17];
+int upload_begin(struct upload *upload, size_t parts, struct status *status) {
 	uint64_t random;
-	int rc;
 
-	if ((rc = make_plan(whole, &plan)) < 0)
-		return rc;
-	if (plan.n == 1)
-		return send_part(ctl, &plan.parts[0], ret, status);
-	if (plan.n > LIMIT_UPLOAD_PARTS)
-		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "%zu parts, at most %d", plan.n,
+	if (parts > LIMIT_UPLOAD_PARTS)
+		return status_set(status, STATUS_RESOURCE_EXHAUSTED, "%zu parts, at most %d", parts,
 		                  LIMIT_UPLOAD_PARTS);
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -errno;
-	snprintf(upload_id, sizeof(upload_id), "%016" PRIx64, random);
-	for (size_t i = 0; i < plan.n; i++) {
-		plan.parts[i].upload_id = upload_id;
-		SET(&plan.parts[i], topology, part, (int64_t)i + 1);
-		SET(&plan.parts[i], topology, parts, (int64_t)plan.n);
-		if ((rc = send_part(ctl, &plan.parts[i], ret, status)) < 0)
+	*upload = (struct upload){.parts = (int64_t)parts};
+	snprintf(upload->id, sizeof(upload->id), "%016" PRIx64, random);
+	return 0;
+}
+
+bool upload_next(struct upload *upload) {
+	upload->part++;
+	return upload->parts > 1;
+}
+
+int upload_topology(struct ctl *ctl, const struct topology *whole, struct topology_counts *ret,
+                    struct status *status) {
+	CLEANUP(plan_fini) struct plan plan = {0};
+	struct upload upload;
+	int rc;
+
+	if ((rc = make_plan(whole, &plan)) < 0 || (rc = upload_begin(&upload, plan.n, status)) < 0)
+		return rc;
+	while (upload.part < upload.parts) {
+		struct topology *part = &plan.parts[upload.part];
+
+		if (upload_next(&upload)) {
+			part->upload_id = upload.id;
+			SET(part, topology, part, upload.part);
+			SET(part, topology, parts, upload.parts);
+		}
+		if ((rc = send_part(ctl, part, ret, status)) < 0)
 			return rc;
 	}
 	return 0;

@@ -1,10 +1,12 @@
 # analyticsctl as a user runs it, against a real analyticsd.
 # SPDX-License-Identifier: MIT
+import contextlib
 import csv
 import io
 import json
 import pathlib
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -66,6 +68,11 @@ class Tool:
                               for link in links]}
         self("topology", "load", self.file("topology.json", json.dumps(topology)))
 
+    def parts_of_uploads(self):
+        """That wait for the last one."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.daemon.data}/state.db?mode=ro", uri=True)) as state:
+            return state.execute("SELECT count(*) FROM upload").fetchone()[0]
+
     def history(self, link, *more):
         return list(csv.DictReader(io.StringIO(self("export", "--link", link, *more))))
 
@@ -105,10 +112,10 @@ def test_a_service_that_is_not_there_is_told(sockets, command):
 
 def test_a_service_that_is_killed_under_a_command_is_told_at_once(tool):
     tool.load([("l", "A", "Z")])
-    rows = "".join(f"{START + i},1\n" for i in range(400_000))
+    rows = "".join(f"{START + i},1\n" for i in range(1_500_000))
     command = tool.command("import", tool.file("h.csv", "timestamp_unix,value\n" + rows), "--link", "l")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: tool.daemon.metrics()["kpi_points_stored"] > 0, "the import to begin")
+        wait_until(lambda: tool.parts_of_uploads() > 0, "the import to begin")
         tool.daemon.kill()
         line = process.communicate(timeout=DEADLINE)[1]  # its patience with a service that works is longer
     assert process.returncode == ERROR and tool.daemon.api in line
@@ -360,6 +367,92 @@ def test_ports_and_their_exact_counters(tool):
                                      f"{START}.000000001," + ",".join(map(str, counters))]
     some = tool("export", "--port", "h1/a/net_null0", "--counter", "tx_bytes", "--counter", "rx_packets")
     assert some.splitlines() == ["timestamp_unix,tx_bytes,rx_packets", f"{START}.000000001,1,{2**64 - 1}"]
+
+
+PORT_FILE = "".join([
+    "timestamp,rx_packets,tx_packets,packet_drops,latency,label\n",
+    *(f"{START + i},{100 + i % 7},{90 + i % 5},{i % 2},{0.1 + i},normal\n" for i in range(60))])
+
+
+def of_port(tool, port, *more):
+    return list(csv.DictReader(io.StringIO(tool("export", "--port", port, *more))))
+
+
+def test_a_file_of_counts_becomes_counters_of_a_port(tool):
+    path = tool.file("demo.csv", PORT_FILE)
+    assert "--values counts" in tool.refused("import", path, "--port", "lab/p0")
+    assert "never heard" in tool.refused("export", "--port", "lab/p0")
+
+    report = tool.json("import", path, "--port", "lab/p0", "--values", "counts")
+    assert (report["rows"], report["stored"], report["known"]) == (60, 60, 0)
+    assert report["left_out"] == ["latency", "label"]
+    rows = of_port(tool, "lab/p0", "--counter", "rx_packets", "--counter", "rx_bytes", "--counter", "packet_drops")
+    assert [int(row["timestamp_unix"]) for row in rows] == [START + i for i in range(60)]
+    total = drops = 0
+    for i, row in enumerate(rows):
+        total, drops = total + 100 + i % 7, drops + i % 2
+        assert (int(row["rx_packets"]), int(row["rx_bytes"]), int(row["packet_drops"])) == (total, 0, drops)
+    assert "latency, label" in tool("import", path, "--port", "lab/p1", "--values", "counts")
+
+
+def test_an_exported_port_imports_as_the_same_at_another_time(tool):
+    n = 30_000
+    names = [*BASIC, "rx_q0_packets"]
+    rows = [[START + i, *((i * (k + 1) + 2**63) % 2**64 for k in range(len(names)))] for i in range(n)]
+    text = "timestamp_unix," + ",".join(names) + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
+    path = tool.file("port.csv", text)
+    report = tool.json("import", path, "--port", "h/a/p0")
+    assert report["stored"] == n and "left_out" not in report
+    again = tool.json("import", path, "--port", "h/a/p0")
+    assert (again["stored"], again["known"]) == (0, n)
+    every = sum((["--counter", name] for name in names), [])
+    exported = tool("export", "--port", "h/a/p0", *every)
+    assert exported == text
+
+    report = tool.json("import", tool.file("again.csv", exported), "--port", "h/p1", "--end", "2024-01-01T00:00:00Z",
+                       "--from", START + 10)
+    assert report["stored"] == n - 10 and report["to_ns"] == "1704067200000000000"
+    moved = of_port(tool, "h/p1", *every)
+    assert [[int(row[name]) for name in names] for row in moved] == [row[1:] for row in rows[10:]]
+    assert int(moved[0]["timestamp_unix"]) == 1704067200 - (n - 11)
+
+
+@pytest.mark.parametrize("text, where, reason", [
+    ("timestamp,load\n1700000000,1\n", "p.csv:1: ", "no column of a counter"),
+    ("timestamp,rx_packets,rx_packets\n1700000000,1,1\n", "p.csv:1: ", "two columns 'rx_packets'"),
+    ("timestamp,rx_packets\n1700000000,1\n1700000001,-3\n", "p.csv:3: ", "'-3' is no counter"),
+    ("timestamp,rx_packets\n1700000000,1\n1700000001,1.5\n", "p.csv:3: ", "'1.5' is no counter"),
+    ("timestamp,rx_packets\n1700000000,1\n1700000001,18446744073709551616\n", "p.csv:3: ", "is no counter"),
+    ("timestamp,rx_packets\n1700000001,1\n1700000000,2\n", "p.csv:3: ", "goes back"),
+    ("timestamp,rx_packets\n9000000000,1\n", "p.csv: ", "in the future"),
+])
+def test_a_broken_file_of_a_port_is_refused_whole(tool, text, where, reason):
+    line = tool.refused("import", tool.file("p.csv", text), "--port", "lab/p0")
+    assert where in line and reason in line
+    assert "never heard" in tool.refused("export", "--port", "lab/p0")
+
+
+def test_an_imported_port_that_is_bound_to_a_link_gives_it_used_capacity(tool):
+    topology = {"topology_id": "admin", "nodes": [{"id": "A"}, {"id": "Z"}],
+                "links": [{"id": "l", "a": "A", "z": "Z", "total_capacity_gbps": 10,
+                           "ports": [{"host": "lab", "name": "p0", "end": "a"}]}]}
+    tool("topology", "load", tool.file("topology.json", json.dumps(topology)))
+    rows = "".join(f"{START + i},{i * 125_000_000},{i * 250_000_000}\n" for i in range(3000))
+    tool("import", tool.file("p.csv", "timestamp,rx_bytes,tx_bytes\n" + rows), "--port", "lab/p0")
+    forward, reverse = tool.history("l"), tool.history("l", "--direction", "reverse")
+    assert len(forward) == len(reverse) == 2999
+    assert {float(row["value"]) for row in forward} == {2.0} and {float(row["value"]) for row in reverse} == {1.0}
+
+
+def test_an_import_that_is_killed_leaves_nothing_behind(tool):
+    tool.load([("l", "A", "Z")])
+    n = 1_500_000
+    rows = "".join(f"{START + i},{i}\n" for i in range(n))
+    path = tool.file("p.csv", "timestamp,rx_packets\n" + rows)
+    with subprocess.Popen(tool.command("import", path, "--port", "lab/p0"), stderr=subprocess.PIPE) as process:
+        wait_until(lambda: tool.parts_of_uploads() > 2, "parts to arrive")
+        process.kill()
+    assert "never heard" in tool.refused("export", "--port", "lab/p0")
 
 
 # ---- forecasts
