@@ -10,6 +10,7 @@
 
 #include <cmdline.h>
 #include <rte_eal.h>
+#include <rte_version.h>
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <sys/queue.h>
 
 #pragma weak rte_eal_get_runtime_dir
+#pragma weak rte_version
 
 struct rte_eth_conf;
 struct rte_device;
@@ -414,6 +416,24 @@ const char *host_entry_text(enum host_entry which) {
 		break;
 	}
 	return "none";
+}
+
+static unsigned int layout_of(unsigned int year, unsigned int month) {
+	return month >= 11 ? year + 1 : year;
+}
+
+int host_check_release(struct status *status) {
+	unsigned int year, month;
+
+	if (rte_version == NULL || sscanf(rte_version(), "%*s %u.%u", &year, &month) != 2)
+		return status_set(status, STATUS_FAILED_PRECONDITION, "cannot tell which DPDK this is");
+	if (layout_of(year, month) == layout_of(RTE_VER_YEAR, RTE_VER_MONTH))
+		return 0;
+	return status_set(
+	        status, STATUS_FAILED_PRECONDITION,
+	        "built for DPDK %d.%02d, and this is %u.%02u, whose structures differ: build it with that "
+	        "release's headers",
+	        RTE_VER_YEAR, RTE_VER_MONTH, year, month);
 }
 
 // EAL's folder at run time is named by the prefix.

@@ -28,5 +28,9 @@ int host_attach(struct cmdline_inst *const *commands, const struct host_events *
 enum host_entry host_entry(void);
 const char *host_entry_text(enum host_entry);
 
+// DPDK keeps the layout of its structures from each November's release to the next. Returns 0, or -EINVAL with 'status'
+// when this process has another layout than the plugin was compiled for: then nothing may be read.
+int host_check_release(struct status *status);
+
 // EAL's --file-prefix, or NULL when not known.
 const char *host_file_prefix(void);

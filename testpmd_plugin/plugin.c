@@ -59,7 +59,7 @@ static int start(const char *endpoint, struct status *status) {
 	char host[LIMIT_ID_SIZE + 1];
 	int rc;
 
-	if ((rc = clear_hanging(status)) < 0)
+	if ((rc = host_check_release(status)) < 0 || (rc = clear_hanging(status)) < 0)
 		return rc;
 	if (plugin.session != NULL)
 		return status_set(status, STATUS_FAILED_PRECONDITION, "publishing to %s%s already",

@@ -138,6 +138,14 @@ def test_a_command_file_is_obeyed(sockets):
         assert {row["link"] for row in subscriber.rows("net_null1")} == {None}
 
 
+def test_a_process_of_another_release_is_not_touched(sockets):
+    """Structures of another size would be written over the plugin's own."""
+    with with_plugin(preload=[built("libother_release.so")]) as testpmd:
+        assert re.search(r"built for DPDK \d\d\.\d\d, and this is 99.07", testpmd.command("analytics start"))
+        assert "publishing  no" in testpmd.command("analytics show status")
+        assert testpmd.quit() == 0
+
+
 def test_an_object_that_was_preloaded_reaches_the_prompt_too():
     with Testpmd(NULL_PORTS, preload=[PLUGIN]) as testpmd:
         assert "redirected imports" in testpmd.command("analytics show status")

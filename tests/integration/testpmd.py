@@ -19,7 +19,7 @@ import subprocess
 import termios
 import time
 
-TESTPMD = "/usr/bin/dpdk-testpmd"
+TESTPMD = os.environ.get("LINKCAST_TESTPMD", "/usr/bin/dpdk-testpmd")
 PROMPT = "testpmd> "
 
 _escapes = re.compile(rb"\x1b(?:\[[0-9;?]*[A-Za-z]|[A-Z])|\r")
