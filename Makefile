@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-forecast bench-path lint format asan tsan fuzz cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-forecast bench-learners bench-path lint format asan tsan fuzz cover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -27,6 +27,10 @@ bench-plugin: deps all
 
 bench-forecast: deps all
 	@tests/bench/bench_forecast.sh $(BUILD)
+
+# Forest and boosting against scikit-learn and xgboost, where they are installed (python3-sklearn python3-xgboost)
+bench-learners: deps all
+	@/usr/bin/python3 tests/bench/bench_learners.py --build $(BUILD) $(ARGS)
 
 # igraph, LEMON and Boost take part when they are installed (libigraph-dev liblemon-dev libboost-graph-dev);
 # ARGS="--large FILE..." adds half a million nodes, and topologies of your own

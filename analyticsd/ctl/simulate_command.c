@@ -87,6 +87,8 @@ static void check_all(const struct simulate_arguments *arguments, struct argp_st
 		argp_error(state, "--faults and --fault-every belong to --profile failure");
 	if (arguments->slot_seconds > 0 && arguments->schedule_path == NULL)
 		argp_error(state, "--slot belongs to --schedule");
+	if (arguments->slot_seconds > 0 && arguments->slot_seconds < options->step_seconds)
+		argp_error(state, "--slot is shorter than --step: there would be gaps");
 	if (arguments->weeks * WEEK_SECONDS / options->step_seconds > MOST_ROWS)
 		argp_error(state, "more than %g rows", MOST_ROWS);
 	if (arguments->weeks * WEEK_SECONDS < options->step_seconds)
