@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-forecast bench-learners bench-path lint format asan tsan fuzz cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-forecast bench-accuracy bench-learners bench-path lint format asan tsan fuzz cover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -25,8 +25,12 @@ bench: bench-plugin bench-forecast bench-path
 bench-plugin: deps all
 	@/usr/bin/python3 tests/bench/bench_plugin.py --build $(BUILD)
 
-bench-forecast: deps all
-	@tests/bench/bench_forecast.sh $(BUILD)
+bench-forecast: bench-accuracy bench-learners
+
+# R's forecast package and scikit-learn take part when they are installed (r-cran-forecast python3-sklearn);
+# ARGS="FILE..." adds series of your own (`timestamp_unix,value[,link]`), --m4 FILE the hourly ones of that competition
+bench-accuracy: all
+	@tests/bench/bench_accuracy.py --build $(BUILD) data/abilene/loads.csv $(ARGS)
 
 # Forest and boosting against scikit-learn and xgboost, where they are installed (python3-sklearn python3-xgboost)
 bench-learners: deps all

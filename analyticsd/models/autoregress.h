@@ -1,4 +1,7 @@
-// autoregress.h: a value from the twelve before it, by ridge regression that can be continued.
+// autoregress.h: a value from up to twelve before it. The order is the one that Akaike's corrected criterion finds
+// worth its cost on the way of Levinson's recursion; the coefficients are those of least squares, unless their paths
+// would not settle: then those of Yule and Walker, which do (P. Brockwell, R. Davis, Time Series: Theory and
+// Methods, 1991, 8.1 and 9.3). Can be continued: the cost of a value does not grow.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_ORIGINS = 128, LEAST_ORIGINS = 24, TESTED_STEPS = 14000 };
 #define MIX_RANGE 1.5 // times the best error
+#define MIX_POWER 4
+#define CLEARLY   2.0 // standard errors
 #define REACH     1.0 // times the range of the history that a path may leave it by
 
 static size_t at_most(size_t value, size_t limit) {
@@ -21,9 +24,11 @@ static size_t at_least(size_t value, size_t limit) {
 	return value > limit ? value : limit;
 }
 
-// The younger half is tested, less where only then the season can take part.
+// The younger half is tested; two thirds where the half holds too few windows to show a tail; less where only then the
+// season can take part.
 static size_t first_origin(const struct past *past, size_t least, size_t ahead) {
-	size_t first = at_least(past->n / 2, least);
+	bool has_many = past->n / 2 >= CONFORMAL_LEAST * ahead;
+	size_t first = at_least(past->n / (has_many ? 2 : 3), least);
 	size_t seasonal = model_seasonal.least(&model_seasonal, past);
 
 	if (first < seasonal && seasonal < past->n && seasonal + ahead + ahead / 2 <= past->n)
@@ -54,9 +59,8 @@ size_t backtest_origin(const struct backtest_plan *plan, size_t i) {
 	return (size_t)(plan->first + plan->stride * (double)i + 1e-6);
 }
 
-double backtest_windows(const struct backtest_plan *plan) {
-	if (plan->n_origins == 0)
-		return 0;
+// Windows of the plan that do not overlap.
+static double independent_windows(const struct backtest_plan *plan) {
 	return 1 + (double)(plan->n_origins - 1) * fmin(plan->stride / (double)plan->tested_horizon, 1);
 }
 
@@ -75,7 +79,8 @@ static int allocate(struct backtest *backtest, const struct backtest_plan *plan)
 	*backtest = (struct backtest){.plan = *plan, .error = NAN};
 	backtest->paths = calloc(plan->n_origins * plan->tested_horizon + 1, sizeof(double));
 	backtest->future = calloc(plan->horizon, sizeof(double));
-	if (backtest->paths != NULL && backtest->future != NULL)
+	backtest->shares = calloc(model_table_size, sizeof(double));
+	if (backtest->paths != NULL && backtest->future != NULL && backtest->shares != NULL)
 		return 0;
 	backtest_fini(backtest);
 	return -ENOMEM;
@@ -140,6 +145,8 @@ int backtest_init(struct backtest *ret, const struct model *model, const struct 
 		return rc;
 	}
 	backtest.error = measure(&backtest, past);
+	if (model_index(model) < model_table_size)
+		backtest.shares[model_index(model)] = 1;
 
 	*ret = backtest;
 	return 0;
@@ -148,8 +155,10 @@ int backtest_init(struct backtest *ret, const struct model *model, const struct 
 void backtest_fini(struct backtest *backtest) {
 	free(backtest->paths);
 	free(backtest->future);
+	free(backtest->shares);
 	backtest->paths = NULL;
 	backtest->future = NULL;
+	backtest->shares = NULL;
 }
 
 // ---- the choice
@@ -194,28 +203,69 @@ static size_t best_of(const struct candidates *candidates) {
 	return best;
 }
 
-// The share of a model whose error is not far from the best, before they are made to add up to one.
-static double weight(double error, double best) {
-	if (!(error <= MIX_RANGE * best))
-		return 0;
-	return best > 0 ? pow(best / error, 4) : 1;
-}
-
-static void mix(struct backtest *ret, const struct candidates *candidates, double best) {
-	const struct backtest_plan *plan = &ret->plan;
+static double window_error(const struct backtest *test, const struct past *past, size_t i) {
+	size_t from = backtest_origin(&test->plan, i) + test->plan.tested_lead, n = 0;
 	double sum = 0;
 
-	for (size_t i = 0; i < candidates->n; i++)
-		sum += weight(candidates->tests[i].error, best);
-	for (size_t i = 0; i < candidates->n; i++) {
-		double share = weight(candidates->tests[i].error, best) / sum;
-
-		if (!(share > 0))
+	for (size_t h = 0; h < test->plan.tested_horizon; h++) {
+		if (!past->known[from + h])
 			continue;
+		sum += fabs(past->values[from + h] - test->paths[i * test->plan.tested_horizon + h]);
+		n++;
+	}
+	return n > 0 ? sum / (double)n : NAN;
+}
+
+// Whether 'worse' lost to 'best' by more than chance: the mean difference of a window against its standard error,
+// in which only windows that do not overlap count.
+static bool is_clearly_worse(const struct backtest *worse, const struct backtest *best,
+                             const struct past *past) {
+	double mean = 0, square = 0, n = 0;
+
+	for (size_t i = 0; i < best->plan.n_origins; i++) {
+		double difference = window_error(worse, past, i) - window_error(best, past, i);
+
+		if (isnan(difference))
+			continue;
+		n++;
+		square += (n - 1) / n * (difference - mean) * (difference - mean);
+		mean += (difference - mean) / n;
+	}
+	return n > 1 && mean > CLEARLY * sqrt(square / n / independent_windows(&best->plan));
+}
+
+// The shares of those whose error is neither far from the best nor worse by more than chance, the greater the
+// smaller the error.
+static void find_shares(const struct candidates *candidates, const struct past *past, size_t best,
+                        double *ret) {
+	const struct backtest *winner = &candidates->tests[best];
+	double sum = 0;
+
+	for (size_t i = 0; i < candidates->n; i++) {
+		const struct backtest *test = &candidates->tests[i];
+
+		ret[i] = 0;
+		if (!(test->error <= MIX_RANGE * winner->error) ||
+		    (i != best && is_clearly_worse(test, winner, past)))
+			continue;
+		ret[i] = winner->error > 0 ? pow(winner->error / test->error, MIX_POWER) : 1;
+		sum += ret[i];
+	}
+	for (size_t i = 0; i < candidates->n; i++)
+		ret[i] /= sum;
+}
+
+static void mix(struct backtest *ret, const struct candidates *candidates, const double *shares) {
+	const struct backtest_plan *plan = &ret->plan;
+
+	for (size_t i = 0; i < candidates->n; i++) {
+		if (!(shares[i] > 0))
+			continue;
+		ret->shares[model_index(candidates->models[i])] = shares[i];
 		for (size_t k = 0; k < plan->n_origins * plan->tested_horizon; k++)
-			ret->paths[k] += share * candidates->tests[i].paths[k];
+			ret->paths[k] += shares[i] * candidates->tests[i].paths[k];
 		for (size_t k = 0; k < plan->horizon; k++)
-			ret->future[k] += share * candidates->tests[i].future[k];
+			ret->future[k] += shares[i] * candidates->tests[i].future[k];
 	}
 }
 
@@ -234,10 +284,13 @@ static double limit_of(const struct candidates *candidates) {
 int backtest_choose(struct backtest *ret, const struct past *past, const struct backtest_plan *plan,
                     const char **ret_name) {
 	CLEANUP(candidates_fini) struct candidates candidates = {0};
+	CLEANUP(freep) double *shares = calloc(model_table_size, sizeof(double));
 	struct backtest mixture;
 	size_t best;
 	int rc;
 
+	if (shares == NULL)
+		return -ENOMEM;
 	if ((rc = test_all(&candidates, past, plan)) < 0)
 		return rc;
 	if (candidates.n == 0)
@@ -245,7 +298,8 @@ int backtest_choose(struct backtest *ret, const struct past *past, const struct 
 	best = best_of(&candidates);
 	if ((rc = allocate(&mixture, plan)) < 0)
 		return rc;
-	mix(&mixture, &candidates, candidates.tests[best].error);
+	find_shares(&candidates, past, best, shares);
+	mix(&mixture, &candidates, shares);
 	mixture.error = measure(&mixture, past);
 	if (mixture.error < limit_of(&candidates)) {
 		*ret = mixture;
@@ -256,6 +310,63 @@ int backtest_choose(struct backtest *ret, const struct past *past, const struct 
 	*ret = candidates.tests[best];
 	candidates.tests[best] = (struct backtest){0};
 	*ret_name = candidates.models[best]->name;
+	return 0;
+}
+
+// Adds a model's share of the path.
+static int add_path(const struct model *model, double share, const struct past *past, size_t lead,
+                    size_t horizon, double *ahead, double *ret) {
+	void *fit = NULL;
+	int rc;
+
+	if ((rc = model->create(model, past, &fit)) == 0 && (rc = model->update(fit, past, past->n)) == 0)
+		model->predict(fit, past, lead + horizon, ahead);
+	if (fit != NULL)
+		model->destroy(fit);
+	if (rc < 0)
+		return rc;
+	keep_sane(past, ahead + lead, horizon, ahead + lead);
+	for (size_t h = 0; h < horizon; h++)
+		ret[h] += share * ahead[lead + h];
+	return 0;
+}
+
+int backtest_continue(const double *shares, const struct past *past, size_t lead, size_t horizon,
+                      double *ret) {
+	CLEANUP(freep) double *ahead = calloc(lead + horizon, sizeof(double));
+	int rc;
+
+	if (ahead == NULL)
+		return -ENOMEM;
+	memset(ret, 0, horizon * sizeof(*ret));
+	for (size_t i = 0; i < model_table_size; i++) {
+		if (shares[i] > 0 &&
+		    (rc = add_path(model_table[i], shares[i], past, lead, horizon, ahead, ret)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int backtest_evidence(const struct backtest *test, const struct past *past, double end, struct windows *ret) {
+	const struct backtest_plan *plan = &test->plan;
+	struct windows windows;
+	int rc;
+
+	if ((rc = windows_init(&windows, plan->n_origins, plan->tested_horizon)) < 0)
+		return rc;
+	for (size_t i = 0; i < plan->n_origins; i++) {
+		size_t from = backtest_origin(plan, i) + plan->tested_lead;
+
+		windows.starts[i] = end - (double)(past->n - from);
+		for (size_t h = 0; h < plan->tested_horizon; h++) {
+			size_t k = i * plan->tested_horizon + h;
+
+			windows.said[k] = past_gbps(past, test->paths[k]);
+			windows.came[k] =
+			        past->known[from + h] ? past_gbps(past, past->values[from + h]) : NAN;
+		}
+	}
+	*ret = windows;
 	return 0;
 }
 

@@ -10,30 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-// Mean absolute error of each step ahead, averaged over its neighbours; never zero.
-static void find_widths(const struct backtest *test, const struct past *past, double *widths, size_t n) {
-	const struct backtest_plan *plan = &test->plan;
-	double sum = 0, count = 0;
-
-	for (size_t h = 0; h < n; h++) {
-		size_t tested = plan->tested_horizon == 0  ? 0
-		                : h < plan->tested_horizon ? h
-		                                           : plan->tested_horizon - 1;
-
-		for (size_t i = 0; i < plan->n_origins; i++) {
-			size_t t = backtest_origin(plan, i) + plan->tested_lead + tested;
-
-			if (!past->known[t])
-				continue;
-			sum += fabs(past->values[t] - test->paths[i * plan->tested_horizon + tested]);
-			count++;
-		}
-		widths[h] = count > 0 && sum > 0 ? sum / count : 1e-9;
-		sum *= 0.8; // forgets: the width follows the distance smoothly
-		count *= 0.8;
-	}
-}
-
 // The multiple of the widths at which the band above (sign 1) or below (sign -1) meets 'limit'.
 static double touch(const double *path, const double *widths, size_t n, double limit, double sign) {
 	double least = INFINITY;
@@ -41,30 +17,6 @@ static double touch(const double *path, const double *widths, size_t n, double l
 	for (size_t h = 0; h < n; h++)
 		least = fmin(least, sign * (limit - path[h]) / widths[h]);
 	return fmax(least, 0);
-}
-
-// The multiple that holds each tested window which stays within its own limit, 'margin' from its extreme.
-static double hold(const struct backtest *test, const struct past *past, const double *widths, double margin,
-                   double sign) {
-	const struct backtest_plan *plan = &test->plan;
-	double most = 0;
-
-	for (size_t i = 0; i < plan->n_origins; i++) {
-		const double *path = test->paths + i * plan->tested_horizon;
-		size_t from = backtest_origin(plan, i) + plan->tested_lead;
-		double extreme = -INFINITY, needed = 0, reached = -INFINITY;
-
-		for (size_t h = 0; h < plan->tested_horizon; h++) {
-			extreme = fmax(extreme, sign * path[h]);
-			if (!past->known[from + h])
-				continue;
-			reached = fmax(reached, sign * past->values[from + h]);
-			needed = fmax(needed, sign * (past->values[from + h] - path[h]) / widths[h]);
-		}
-		if (reached <= extreme + margin)
-			most = fmax(most, needed);
-	}
-	return most;
 }
 
 static double extreme_of(const double *path, size_t n, double sign) {
@@ -75,38 +27,84 @@ static double extreme_of(const double *path, size_t n, double sign) {
 	return extreme;
 }
 
-static double multiple(const struct backtest *test, const struct past *past, const double *widths,
-                       double limit, double sign) {
-	double margin = sign * limit - extreme_of(test->future, test->plan.horizon, sign);
+// The multiple that holds each past window which stays within its own limit, 'margin' from its extreme.
+static double hold(const struct windows *windows, const double *widths, double margin, double sign) {
+	size_t n = windows->horizon;
+	double most = 0;
 
-	// A hair more than the touch, so that rounding does not keep the band from its limit.
-	return fmax(touch(test->future, widths, test->plan.horizon, limit, sign) * (1 + 1e-9),
-	            hold(test, past, widths, margin, sign));
+	for (size_t i = 0; i < windows->n; i++) {
+		const double *said = windows->said + i * n, *came = windows->came + i * n;
+		double needed = 0, reached = -INFINITY;
+
+		for (size_t h = 0; h < n; h++) {
+			if (isnan(came[h]))
+				continue;
+			reached = fmax(reached, sign * came[h]);
+			needed = fmax(needed, sign * (came[h] - said[h]) / widths[h]);
+		}
+		if (reached <= extreme_of(said, n, sign) + margin)
+			most = fmax(most, needed);
+	}
+	return most;
 }
 
-int band_init(struct band *ret, const struct backtest *test, const struct past *past, double highest,
-              double lowest) {
-	CLEANUP(freep) double *widths = NULL;
-	size_t n = test->plan.horizon;
-	struct band band = {.n = n};
-	double above, below;
+static double multiple(const struct windows *windows, const double *widths, const double *path, size_t n,
+                       double limit, double sign) {
+	double margin = sign * limit - extreme_of(path, n, sign);
 
-	widths = calloc(n, sizeof(double));
-	band.median = calloc(n, sizeof(double));
-	band.lower = calloc(n, sizeof(double));
-	band.upper = calloc(n, sizeof(double));
-	if (widths == NULL || band.median == NULL || band.lower == NULL || band.upper == NULL) {
-		band_fini(&band);
+	// A hair more than the touch, so that rounding does not keep the band from its limit.
+	return fmax(touch(path, widths, n, limit, sign) * (1 + 1e-9), hold(windows, widths, margin, sign));
+}
+
+// Returns 0 or -ENOMEM; 'ret_widths' is the caller's to free.
+static int allocate(struct band *band, const struct windows *windows, size_t n, double **ret_widths) {
+	*band = (struct band){.n = n};
+	*ret_widths = calloc(n, sizeof(double));
+	band->median = calloc(n, sizeof(double));
+	band->lower = calloc(n, sizeof(double));
+	band->upper = calloc(n, sizeof(double));
+	if (*ret_widths == NULL || band->median == NULL || band->lower == NULL || band->upper == NULL) {
+		band_fini(band);
 		return -ENOMEM;
 	}
-	find_widths(test, past, widths, n);
-	above = multiple(test, past, widths, highest, 1);
-	below = multiple(test, past, widths, lowest, -1);
+	windows_widths(windows, n, *ret_widths);
+	return 0;
+}
+
+int band_init(struct band *ret, const struct windows *windows, const double *path, size_t n, double highest,
+              double lowest) {
+	CLEANUP(freep) double *widths = NULL;
+	double above, below;
+	struct band band;
+	int rc;
+
+	if ((rc = allocate(&band, windows, n, &widths)) < 0)
+		return rc;
+	above = multiple(windows, widths, path, n, highest, 1);
+	below = multiple(windows, widths, path, n, lowest, -1);
 	for (size_t h = 0; h < n; h++) {
-		band.upper[h] = fmin(test->future[h] + above * widths[h], highest);
-		band.median[h] = fmin(test->future[h], band.upper[h]);
-		band.lower[h] = fmax(test->future[h] - below * widths[h], fmax(lowest, past->floor));
+		band.upper[h] = fmin(path[h] + above * widths[h], highest);
+		band.median[h] = fmin(path[h], band.upper[h]);
+		band.lower[h] = fmax(path[h] - below * widths[h], fmax(lowest, 0));
 		band.lower[h] = fmin(band.lower[h], band.median[h]);
+	}
+
+	*ret = band;
+	return 0;
+}
+
+int band_init_steps(struct band *ret, const struct windows *windows, const double *path, size_t n,
+                    double above, double below) {
+	CLEANUP(freep) double *widths = NULL;
+	struct band band;
+	int rc;
+
+	if ((rc = allocate(&band, windows, n, &widths)) < 0)
+		return rc;
+	for (size_t h = 0; h < n; h++) {
+		band.median[h] = path[h];
+		band.upper[h] = fmax(path[h] + above * widths[h], path[h]);
+		band.lower[h] = fmax(fmin(path[h] - below * widths[h], path[h]), 0);
 	}
 
 	*ret = band;

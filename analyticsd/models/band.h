@@ -1,8 +1,8 @@
-// band.h: a band around a path, whose highest point is the answer for the window's peak.
+// band.h: bands around a path.
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "backtest.h"
+#include "windows.h"
 
 struct band {
 	double *median;
@@ -11,8 +11,13 @@ struct band {
 	size_t n;
 };
 
-// 'highest' and 'lowest' are the upper quantile of the window's maximum and the lower one of its minimum. The
-// band is as wide as it must be to hold, whole, each past window whose maximum and minimum these two held.
-// Returns 0 or -ENOMEM; end with band_fini().
-int band_init(struct band *ret, const struct backtest *, const struct past *, double highest, double lowest);
+// The simultaneous one, whose highest point is the answer for the window's peak. 'highest' and 'lowest' are the upper
+// quantile of the window's maximum and the lower one of its minimum. The band is as wide as it must be to hold, whole,
+// each past window whose maximum and minimum these two held. Returns 0 or -ENOMEM; end with band_fini().
+int band_init(struct band *ret, const struct windows *, const double *path, size_t n, double highest,
+              double lowest);
+
+// Of each step by itself: 'above' and 'below' are quantiles of its error over its width (ASPECT_STEP).
+int band_init_steps(struct band *ret, const struct windows *, const double *path, size_t n, double above,
+                    double below);
 void band_fini(struct band *);

@@ -131,7 +131,10 @@ static int fit_remains(struct harmonic *harmonic, const struct past *past) {
 	for (size_t i = 0; i < n; i++) {
 		size_t t = harmonic->n - n + i;
 
-		remains[i] = past->calm[t] - sum_waves(&waves, harmonic->coefficients, harmonic->n_columns);
+		// A step that was not measured was as expected.
+		if (past->known[t])
+			remains[i] = past->calm[t] -
+			             sum_waves(&waves, harmonic->coefficients, harmonic->n_columns);
 		if (i >= AUTOREGRESS_ORDER && past->known[t])
 			autoregress_add(&harmonic->autoregress, &remains[i]);
 		turn(&waves);

@@ -20,6 +20,14 @@ const struct model *model_find(const char *name) {
 	return NULL;
 }
 
+size_t model_index(const struct model *model) {
+	size_t i = 0;
+
+	while (i < model_table_size && model_table[i] != model)
+		i++;
+	return i;
+}
+
 size_t model_least_one(const struct model *model, const struct past *past) {
 	(void)model;
 	(void)past;

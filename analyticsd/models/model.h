@@ -38,5 +38,8 @@ extern const size_t model_table_size;
 // The model of that name, or NULL.
 const struct model *model_find(const char *name);
 
+// The place of a model in the table; the table's size when it isn't there.
+size_t model_index(const struct model *);
+
 // For models that need a single step.
 size_t model_least_one(const struct model *, const struct past *);

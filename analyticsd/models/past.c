@@ -7,7 +7,6 @@
 #include "season.h"
 
 #include <errno.h>
-#include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
@@ -114,17 +113,19 @@ static void set_units(struct past *past) {
 
 // Least squares follows the greatest values; where those are far out of proportion they are cut for it.
 static void calm_down(struct past *past) {
-	double median, reach;
+	double *v = past->calm; // moved about first, to find the tenths
+	double median, most, least, reach;
 
-	memcpy(past->calm, past->values, past->n * sizeof(*past->calm));
-	gsl_sort(past->calm, 1, past->n);
-	median = past->calm[past->n / 2];
-	reach = CALM_FACTOR * fmax(past->calm[past->n * 9 / 10] - median, median - past->calm[past->n / 10]);
+	memcpy(v, past->values, past->n * sizeof(*v));
+	median = gsl_stats_select(v, 1, past->n, past->n / 2);
+	most = gsl_stats_select(v, 1, past->n, past->n * 9 / 10);
+	least = gsl_stats_select(v, 1, past->n, past->n / 10);
+	reach = CALM_FACTOR * fmax(most - median, median - least);
 	for (size_t t = 0; t < past->n; t++)
-		past->calm[t] = reach > 0 ? fmin(past->values[t], median + reach) : past->values[t];
+		v[t] = reach > 0 ? fmin(past->values[t], median + reach) : past->values[t];
 }
 
-int past_init(struct past *ret, const struct series *series) {
+static int make_past(struct past *ret, const struct series *series, const struct season *season) {
 	struct past past = {.n = series->n, .thin = 1 + series->n / REGRESSION_STEPS};
 	int rc;
 
@@ -144,13 +145,23 @@ int past_init(struct past *ret, const struct series *series) {
 	fill_gaps(&past, series->step_seconds);
 	set_units(&past);
 	calm_down(&past);
-	if ((rc = season_find(&past, series->step_seconds, &past.season)) < 0) {
+	if (season != NULL)
+		past.season = *season;
+	else if ((rc = season_find(&past, series->step_seconds, &past.season)) < 0) {
 		past_fini(&past);
 		return rc;
 	}
 
 	*ret = past;
 	return 0;
+}
+
+int past_init(struct past *ret, const struct series *series) {
+	return make_past(ret, series, NULL);
+}
+
+int past_init_after(struct past *ret, const struct series *series, const struct season *season) {
+	return make_past(ret, series, season);
 }
 
 void past_fini(struct past *past) {

@@ -24,11 +24,15 @@ struct past {
 	double floor;           // what no use at all is in these units
 	double lowest, highest; // of the known values
 	struct season season;
-	size_t thin; // regressions take every thin-th step, so that their cost has a bound
+	size_t thin;  // regressions take every thin-th step, so that their cost has a bound
+	size_t reach; // the furthest step ahead that will be asked for; 0: not known
 };
 
 // At least one value of 'series' must be known. Returns 0 or -ENOMEM; end with past_fini().
 int past_init(struct past *ret, const struct series *series);
+
+// The same with the seasons that an earlier look found, of a past that this one goes on with.
+int past_init_after(struct past *ret, const struct series *series, const struct season *season);
 void past_fini(struct past *);
 
 double past_gbps(const struct past *, double value);

@@ -133,9 +133,9 @@ static int update(void *fit, const struct past *past, size_t n) {
 	for (; profile->n < n; profile->n++) {
 		size_t t = profile->n;
 
-		profile->remains[t] = past->calm[t] - usual(profile, t);
 		if (!past->known[t])
-			continue;
+			continue; // was as expected
+		profile->remains[t] = past->calm[t] - usual(profile, t);
 		if (t >= first && t % past->thin == 0)
 			autoregress_add(&profile->autoregress, &profile->remains[t]);
 		learn(profile, t, past->calm[t]);

@@ -22,6 +22,7 @@ struct ridge {
 	size_t n;
 	double day, week; // periods; 0: none
 	double *sums;     // sums[t]: of the values before t
+	int n_blocks;     // as far ahead as will be asked
 	struct block blocks[MOST_BLOCKS];
 };
 
@@ -53,7 +54,10 @@ static int create(const struct model *model, const struct past *past, void **ret
 	ridge->sums = calloc(past->n + 1, sizeof(double));
 	for (size_t t = 0; ridge->sums != NULL && t < past->n; t++)
 		ridge->sums[t + 1] = ridge->sums[t] + past->calm[t];
-	for (int b = 0; b < MOST_BLOCKS; b++) {
+	while (ridge->n_blocks < MOST_BLOCKS &&
+	       (past->reach == 0 || (size_t)1 << ridge->n_blocks <= past->reach))
+		ridge->n_blocks++;
+	for (int b = 0; b < ridge->n_blocks; b++) {
 		ridge->blocks[b].from = (size_t)1 << b;
 		ridge->blocks[b].to = (size_t)2 << b;
 		failed |= normal_init(&ridge->blocks[b].normal, N_FEATURES) < 0;
@@ -129,7 +133,7 @@ static void learn(struct ridge *ridge, const struct past *past, size_t t) {
 	size_t first = (size_t)ceil(ridge->day) + 2;
 	double x[N_FEATURES];
 
-	for (int b = 0; b < MOST_BLOCKS; b++) {
+	for (int b = 0; b < ridge->n_blocks; b++) {
 		struct block *block = &ridge->blocks[b];
 		size_t ahead = block->from + t * 7919 % (block->to - block->from);
 
@@ -147,7 +151,7 @@ static int update(void *fit, const struct past *past, size_t n) {
 		if (past->known[ridge->n] && ridge->n % past->thin == 0)
 			learn(ridge, past, ridge->n);
 	}
-	for (int b = 0; b < MOST_BLOCKS; b++) {
+	for (int b = 0; b < ridge->n_blocks; b++) {
 		struct block *block = &ridge->blocks[b];
 
 		normal_solve(&block->normal, N_FEATURES, RIDGE, block->coefficients);
@@ -159,7 +163,7 @@ static int update(void *fit, const struct past *past, size_t n) {
 static const struct block *block_of(const struct ridge *ridge, size_t ahead) {
 	int b = 0;
 
-	while (b + 1 < MOST_BLOCKS && ridge->blocks[b].to <= ahead)
+	while (b + 1 < ridge->n_blocks && ridge->blocks[b].to <= ahead)
 		b++;
 	while (b > 0 && ridge->blocks[b].normal.rows < 4 * N_FEATURES)
 		b--;

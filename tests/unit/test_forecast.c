@@ -377,8 +377,8 @@ Test(forecast, calibration_counts_windows_that_do_not_overlap) {
 
 	fixture_link(points, 4032, 300, 1);
 	forecast = ask(4032, &query);
-	cr_assert_gt(forecast.calibration_windows, 3);
-	cr_assert_leq(forecast.calibration_windows, 7);
+	cr_assert_gt(forecast.calibration_windows, 6);
+	cr_assert_leq(forecast.calibration_windows, 9);
 	cr_assert(isnan(forecast.coverage), "%zu windows are too few to tell", forecast.calibration_windows);
 	query.window_seconds = 3600;
 	forecast = ask(4032, &query);
@@ -422,17 +422,17 @@ Test(forecast, long_windows_get_coarser_steps_and_keep_the_resolution_of_the_pea
 	forecast_fini(&forecast);
 }
 
-Test(forecast, uses_two_weeks_or_ten_windows_and_strictly_ten_when_told) {
+Test(forecast, uses_four_weeks_or_ten_windows_and_strictly_ten_when_told) {
 	struct forecast_query query = fixture_query(3600);
 	struct forecast forecast;
 
-	fixture_link(points, 6000, 300, 1);
-	cr_assert_float_eq(forecast_history_seconds(&query), 14 * 86400, 0);
-	forecast = ask(6000, &query);
-	cr_assert_eq(forecast.samples, 4032);
+	fixture_link(points, 12000, 300, 1);
+	cr_assert_float_eq(forecast_history_seconds(&query), 28 * 86400, 0);
+	forecast = ask(12000, &query);
+	cr_assert_eq(forecast.samples, 8064);
 	query.strict_history = true;
 	cr_assert_float_eq(forecast_history_seconds(&query), 36000, 0);
-	forecast = ask(6000, &query);
+	forecast = ask(12000, &query);
 	cr_assert_eq(forecast.samples, 120);
 	query.strict_history = false;
 	query.window_seconds = 86400 * 30;

@@ -209,15 +209,40 @@ Test(conformal, fewer_windows_get_a_tail_beyond_what_was_seen) {
 	cr_assert_gt(quantile, 96);
 }
 
+// Two links, the second ten times the first: each error over the spread of the others of its own link is the same.
 Test(conformal, other_links_lend_their_errors) {
-	double values[200], pooled[100], quantile;
-	struct conformal_errors errors = errors_of(values, 6);
-	struct conformal_pool pool = {pooled, 100};
+	double values[200], tenfold[200], own[] = {1, -1, 1, -1, 1, -1}, quantile, alone;
+	struct conformal_errors few = {.values = own, .n = 6, .independent = 6};
+	struct conformal_errors errors = errors_of(values, 40);
+	struct conformal_pool pool = {0};
 
-	for (int i = 0; i < 100; i++)
-		pooled[i] = 0.01 * (i + 1);
-	cr_assert_eq(conformal_quantile(&errors, &pool, 0.95, &quantile), 0);
-	cr_assert_float_eq(quantile, 0.95 * sqrt(3.5), 1e-9, "the pool's 0.95 times the link's own spread");
+	cr_assert_eq(conformal_quantile(&few, &pool, 0.95, &alone), 0);
+	cr_assert_gt(alone, 1, "an empty pool lends nothing");
+	cr_assert_eq(conformal_pool_add(&pool, &errors), 0);
+	for (int i = 0; i < 40; i++)
+		tenfold[i] = 10 * values[i];
+	errors.values = tenfold;
+	cr_assert_eq(conformal_pool_add(&pool, &errors), 0);
+	conformal_pool_sort(&pool);
+	cr_assert_eq(pool.n, 80);
+	cr_assert_float_eq(pool.independent, 80, 1e-9);
+	for (int i = 0; i < 80; i += 2)
+		cr_assert_float_eq(pool.values[i], pool.values[i + 1], 1e-9);
+	// Rank 77 of 80: 39 over the root mean square of the 39 others, times that of the six, 1.
+	cr_assert_eq(conformal_quantile(&few, &pool, 0.95, &quantile), 0);
+	cr_assert_float_eq(quantile, 39 / sqrt((40.0 * 41 * 81 / 6 - 39 * 39) / 39), 1e-9);
+	conformal_pool_fini(&pool);
+}
+
+Test(conformal, links_without_errors_lend_nothing) {
+	double zeros[30] = {0};
+	struct conformal_errors errors = {.values = zeros, .n = 30, .independent = 30};
+	struct conformal_pool pool = {0};
+
+	cr_assert_eq(conformal_pool_add(&pool, &errors), 0);
+	cr_assert_eq(pool.n, 0);
+	cr_assert_float_eq(pool.independent, 0, 0);
+	conformal_pool_fini(&pool);
 }
 
 Test(conformal, coverage_is_measured_on_windows_left_out_and_only_with_enough_of_them) {

@@ -121,7 +121,8 @@ Test(models, ar_goes_on_with_an_oscillation) {
 		values[t] = sin(2 * M_PI * (double)t / 10);
 	run(&model_ar, &past, 400, path);
 	for (size_t i = 0; i < 10; i++)
-		cr_assert_float_eq(path[i], sin(2 * M_PI * (double)(400 + i) / 10), 0.02, "step %zu", i);
+		cr_assert_float_eq(path[i], sin(2 * M_PI * (double)(400 + i) / 10), 0.02, "step %zu: %g", i,
+		                   path[i]);
 }
 
 Test(models, ar_returns_to_the_mean_at_the_rate_that_it_saw) {
