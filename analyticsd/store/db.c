@@ -78,6 +78,7 @@ static int migrate_one(sqlite3 *db, const struct db_schema *schema, int version,
 	if ((rc = db_execute(db, "BEGIN IMMEDIATE", status)) < 0)
 		return rc;
 	if ((rc = db_execute(db, schema->migrations[version], status)) < 0 ||
+	    (schema->convert != NULL && (rc = schema->convert(db, version, status)) < 0) ||
 	    (rc = db_execute(db, pragma, status)) < 0 || (rc = db_execute(db, "COMMIT", status)) < 0)
 		(void)db_execute(db, "ROLLBACK", NULL);
 	return rc;

@@ -16,6 +16,8 @@ struct db_schema {
 	const char *const *migrations; // [i] brings version i to i + 1; each runs in one transaction
 	int n_migrations;
 	const char *synchronous; // "NORMAL" or "FULL"
+	// what SQL alone can't bring from 'version' on, after its SQL and in its transaction; NULL: nothing
+	int (*convert)(sqlite3 *db, int version, struct status *status);
 };
 
 // Opens (a writer also creates) the database at 'path' in WAL mode and, as writer, brings it to the newest

@@ -1,17 +1,27 @@
-// history.db: its tables, and the writing and reading of samples and series. What the counters mean is
-// ingest's.
+// history.db: its tables and versions, transactions, and the tail between file and memory.
 // SPDX-License-Identifier: MIT
-#include "history.h"
+#include "history_private.h"
 
 #include "clock.h"
-#include "db.h"
-#include "history_private.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#define TRIM_MOST 256 // commits that one commit takes out of the file's tail
+#define TRIM_LATE 64  // commits that a reader keeps in memory after they left the file
+
+#define DAY_NS (86400 * NS_PER_SECOND)
+
+const struct history_level_kind history_levels[N_LEVELS] = {
+        [LEVEL_AUTO] = {"auto", 0, 0},
+        [LEVEL_RAW] = {"raw", 0, 2 * DAY_NS},
+        [LEVEL_SECOND] = {"1s", NS_PER_SECOND, 14 * DAY_NS},
+        [LEVEL_MINUTE] = {"1min", 60 * NS_PER_SECOND, 365 * DAY_NS},
+        [LEVEL_HOUR] = {"1h", 3600 * NS_PER_SECOND, HISTORY_FOREVER},
+};
 
 #define COUNTER(NAME, UNIT, HELP) ", " #NAME " INTEGER NOT NULL"
 static const char *const migrations[] = {
@@ -54,6 +64,18 @@ static const char *const migrations[] = {
         "JOIN"
         " (SELECT port_id, instance, max(seq) AS last FROM port_sample GROUP BY port_id, instance) s"
         " USING (port_id, instance) WHERE i.last_seq > s.last;",
+        // Rows become a tail and chunks (history_upgrade.c moves them). A negative tail_id is a damaged commit that was
+        // set aside. port_instance counts sealed rows from here on.
+        "CREATE TABLE tail (tail_id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+        "CREATE TABLE sealed (series INTEGER PRIMARY KEY, tail_id INTEGER NOT NULL);"
+        "CREATE TABLE expired (series INTEGER NOT NULL, level INTEGER NOT NULL, to_ns INTEGER NOT NULL,"
+        " PRIMARY KEY (series, level)) WITHOUT ROWID;"
+        "CREATE TABLE chunk (chunk_id INTEGER PRIMARY KEY, series INTEGER NOT NULL, level INTEGER NOT NULL,"
+        " from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL, n_rows INTEGER NOT NULL, dense INTEGER NOT NULL,"
+        " data BLOB NOT NULL);"
+        "CREATE INDEX chunk_by_time ON chunk (series, level, to_ns, from_ns, n_rows, dense);"
+        "ALTER TABLE port_instance ADD COLUMN stored_seq INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE port_instance SET n_rows = 0;",
 };
 #undef COUNTER
 
@@ -62,352 +84,372 @@ static const struct db_schema schema = {
         .migrations = migrations,
         .n_migrations = sizeof(migrations) / sizeof(migrations[0]),
         .synchronous = "NORMAL",
+        .convert = history_convert,
 };
 
-int history_open(const char *path, bool write, struct history **ret, struct status *status) {
+// ---- what is damaged
+
+void history_report(struct history *history, int64_t id, const char *format, ...) {
+	char text[STATUS_MESSAGE_SIZE];
+	int64_t *moved;
+	va_list values;
+
+	for (size_t i = 0; i < history->n_reported; i++) {
+		if (history->reported[i] == id)
+			return;
+	}
+	moved = reallocarray(history->reported, history->n_reported + 1, sizeof(*moved));
+	if (moved != NULL) {
+		history->reported = moved;
+		moved[history->n_reported++] = id;
+	}
+	if (history->options.report == NULL)
+		return;
+	va_start(values, format);
+	vsnprintf(text, sizeof(text), format, values);
+	va_end(values);
+	history->options.report(history->options.report_context, text);
+}
+
+// ---- the tail in memory
+
+static int read_sealed(struct history *history, int64_t series, int64_t *ret, struct status *status) {
+	int rc;
+
+	*ret = 0;
+	if ((rc = db_prepare(history->db, "SELECT tail_id FROM sealed WHERE series = ?",
+	                     &history->read_sealed, status)) < 0 ||
+	    (rc = db_bind(history->read_sealed, "i", series)) < 0 ||
+	    (rc = db_next(history->read_sealed, status)) <= 0)
+		return rc;
+	*ret = sqlite3_column_int64(history->read_sealed, 0);
+	sqlite3_reset(history->read_sealed);
+	return 0;
+}
+
+// Rows that are in chunks leave.
+static int drop_sealed(struct history *history, struct open_series *open, struct status *status) {
+	int64_t sealed_id;
+	int rc;
+
+	if (open->rows.n == 0)
+		return 0;
+	if ((rc = read_sealed(history, open->series, &sealed_id, status)) < 0)
+		return rc;
+	if (open_commit(open, 0) <= sealed_id)
+		tail_trim_series(&history->tail, open, sealed_id + 1);
+	return 0;
+}
+
+int history_open_rows(struct history *history, int64_t series, struct open_series **ret,
+                      struct status *status) {
+	int rc;
+
+	*ret = tail_find(&history->tail, series);
+	if (*ret != NULL && !history->options.write && (rc = drop_sealed(history, *ret, status)) < 0)
+		return rc;
+	if (*ret != NULL && (*ret)->rows.n == 0)
+		*ret = NULL;
+	return 0;
+}
+
+// A commit that is damaged is kept under the negative of its id, where nothing trims it.
+static int set_aside(struct history *history, int64_t id, struct status *status) {
+	int rc;
+
+	history_report(history, -id,
+	               "commit %" PRId64 " of the tail is damaged: what is whole of it was taken", id);
+	if (!history->options.write)
+		return 0;
+	if ((rc = db_prepare(history->db, "UPDATE tail SET tail_id = -tail_id WHERE tail_id = ?",
+	                     &history->set_aside, status)) < 0 ||
+	    (rc = db_bind(history->set_aside, "i", id)) < 0)
+		return rc;
+	return db_run(history->set_aside, status);
+}
+
+static int read_first(struct history *history, int64_t *ret, struct status *status) {
+	int rc;
+
+	*ret = INT64_MAX;
+	if ((rc = db_prepare(history->db,
+	                     "SELECT tail_id FROM tail WHERE tail_id > 0 ORDER BY tail_id LIMIT 1",
+	                     &history->first_tail, status)) < 0 ||
+	    (rc = db_next(history->first_tail, status)) <= 0)
+		return rc;
+	*ret = sqlite3_column_int64(history->first_tail, 0);
+	sqlite3_reset(history->first_tail);
+	return 0;
+}
+
+int history_follow(struct history *history, struct status *status) {
+	CLEANUP(freep) int64_t *damaged = NULL;
+	size_t n_damaged = 0;
+	int64_t first;
+	int rc;
+
+	if ((rc = db_prepare(history->db, "SELECT tail_id, data FROM tail WHERE tail_id > ? ORDER BY tail_id",
+	                     &history->read_tail, status)) < 0 ||
+	    (rc = db_bind(history->read_tail, "i", history->read_id)) < 0)
+		return rc;
+	while ((rc = db_next(history->read_tail, status)) > 0) {
+		int64_t id = sqlite3_column_int64(history->read_tail, 0);
+		const uint8_t *data = sqlite3_column_blob(history->read_tail, 1);
+
+		rc = tail_read(&history->tail, id, data, (size_t)sqlite3_column_bytes(history->read_tail, 1));
+		if (rc == -EBADMSG) {
+			int64_t *moved = reallocarray(damaged, n_damaged + 1, sizeof(*moved));
+
+			if (moved == NULL)
+				rc = -ENOMEM;
+			else {
+				damaged = moved;
+				damaged[n_damaged++] = id;
+				rc = 0;
+			}
+		}
+		if (rc < 0)
+			break;
+		history->read_id = id;
+	}
+	sqlite3_reset(history->read_tail);
+	for (size_t i = 0; i < n_damaged && rc >= 0; i++)
+		rc = set_aside(history, damaged[i], status);
+	if (rc < 0 || (rc = read_first(history, &first, status)) < 0)
+		return rc;
+	if (!history->options.write && first != INT64_MAX && first > history->trimmed_id + TRIM_LATE) {
+		tail_trim(&history->tail, first);
+		history->trimmed_id = first;
+	}
+	return 0;
+}
+
+// The writer's memory as the file says.
+static int recover(struct history *history, struct status *status) {
+	sqlite3_stmt *newest = NULL;
+	int rc;
+
+	tail_fini(&history->tail);
+	history->read_id = 0;
+	history->loaded.chunk_id = 0;
+	if ((rc = history_follow(history, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < history->tail.n_series; i++) {
+		if (history->tail.series[i] != NULL &&
+		    (rc = drop_sealed(history, history->tail.series[i], status)) < 0)
+			return rc;
+	}
+	if ((rc = db_prepare(history->db,
+	                     "SELECT max(coalesce((SELECT max(tail_id) FROM tail), 0),"
+	                     " coalesce((SELECT max(tail_id) FROM sealed), 0),"
+	                     " -coalesce((SELECT min(tail_id) FROM tail), 0))",
+	                     &newest, status)) < 0)
+		return rc;
+	rc = db_next(newest, status);
+	if (rc > 0)
+		history->tail.id = sqlite3_column_int64(newest, 0) + 1;
+	sqlite3_finalize(newest);
+	history->trimmed_id = 0;
+	history->forgotten = false;
+	return rc < 0 ? rc : 0;
+}
+
+// ---- opening
+
+static void set_defaults(struct history_options *options) {
+	if (options->memory == 0)
+		options->memory = HISTORY_MEMORY;
+	for (int level = LEVEL_RAW; level < N_LEVELS; level++) {
+		if (options->keep_ns[level] == 0)
+			options->keep_ns[level] = history_levels[level].default_keep_ns;
+	}
+}
+
+static int configure(struct history *history, struct status *status) {
+	// what the tail writes is mostly dropped again before a checkpoint would move it into the file
+	int rc = db_execute(history->db, "PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 8000;",
+	                    status);
+
+	if (rc == 0 && history->options.full_sync)
+		rc = db_execute(history->db, "PRAGMA synchronous = FULL", status);
+	return rc;
+}
+
+int history_open_with(const char *path, const struct history_options *options, struct history **ret,
+                      struct status *status) {
 	CLEANUP(history_closep) struct history *history = calloc(1, sizeof(*history));
 	int rc;
 
 	if (history == NULL)
 		return -ENOMEM;
-	if ((rc = db_open(path, write ? DB_WRITE : DB_READ, &schema, &history->db, status)) < 0)
+	history->options = *options;
+	set_defaults(&history->options);
+	if ((rc = db_open(path, options->write ? DB_WRITE : DB_READ, &schema, &history->db, status)) < 0 ||
+	    (rc = configure(history, status)) < 0 ||
+	    (rc = archive_open(history->db, &history->archive)) < 0 ||
+	    (options->write && (rc = recover(history, status)) < 0))
 		return rc;
 	*ret = history;
 	history = NULL;
 	return 0;
 }
 
+int history_open(const char *path, bool write, struct history **ret, struct status *status) {
+	return history_open_with(path, &(struct history_options){.write = write}, ret, status);
+}
+
 void history_close(struct history *history) {
 	if (history == NULL)
 		return;
+	history_forget_ports(history);
+	history_forget_links(history);
+	history_free_names(history);
+	archive_close(history->archive);
 	db_close(history->db);
-	free(history->names);
+	tail_fini(&history->tail);
+	chunk_writer_fini(&history->writer);
+	rows_fini(&history->loaded.rows);
+	free(history->reported);
 	free(history);
 }
 
+// ---- writing
+
 int history_begin(struct history *history, struct status *status) {
-	return db_execute(history->db, "BEGIN IMMEDIATE", status);
+	int rc;
+
+	if (history->forgotten && (rc = recover(history, status)) < 0)
+		return rc;
+	if ((rc = db_execute(history->db, "BEGIN IMMEDIATE", status)) < 0)
+		return rc;
+	history->writing = true;
+	history->sealed = false;
+	return 0;
+}
+
+static int write_tail(struct history *history, struct status *status) {
+	CLEANUP(bytes_fini) struct bytes blob = {0};
+	int rc;
+
+	if ((rc = tail_write(&history->tail, &history->writer, &blob)) < 0 || blob.size == 0)
+		return rc;
+	if ((rc = db_prepare(history->db, "INSERT INTO tail (tail_id, data) VALUES (?, ?)",
+	                     &history->insert_tail, status)) < 0 ||
+	    (rc = db_bind(history->insert_tail, "i", history->tail.id)) < 0)
+		return rc;
+	sqlite3_bind_blob(history->insert_tail, 2, blob.data, (int)blob.size, SQLITE_STATIC);
+	return db_run(history->insert_tail, status);
+}
+
+// Commits whose rows are all sealed leave the file, some at once.
+static int drop_tail(struct history *history, struct status *status) {
+	int64_t first = tail_first(&history->tail), kept;
+	int rc;
+
+	if (first > history->tail.id)
+		first = history->tail.id;
+	if (history->trimmed_id == 0) {
+		if ((rc = read_first(history, &history->trimmed_id, status)) < 0)
+			return rc;
+		if (history->trimmed_id == INT64_MAX)
+			history->trimmed_id = history->tail.id;
+	}
+	kept = first < history->trimmed_id + TRIM_MOST ? first : history->trimmed_id + TRIM_MOST;
+	if (kept <= history->trimmed_id)
+		return 0;
+	if ((rc = db_prepare(history->db, "DELETE FROM tail WHERE tail_id > 0 AND tail_id < ?",
+	                     &history->drop_tail, status)) < 0 ||
+	    (rc = db_bind(history->drop_tail, "i", kept)) < 0 ||
+	    (rc = db_run(history->drop_tail, status)) < 0)
+		return rc;
+	history->trimmed_id = kept;
+	return 0;
 }
 
 int history_commit(struct history *history, struct status *status) {
-	return db_execute(history->db, "COMMIT", status);
+	int rc;
+
+	if ((rc = history_seal_due(history, status)) < 0 || (rc = write_tail(history, status)) < 0 ||
+	    (rc = drop_tail(history, status)) < 0)
+		return rc;
+	history->archive->ops->release(history->archive);
+	if ((rc = db_execute(history->db, "COMMIT", status)) < 0)
+		return rc;
+	history->writing = false;
+	tail_commit(&history->tail);
+	return 0;
 }
 
 void history_rollback(struct history *history) {
+	history->archive->ops->release(history->archive);
 	(void)db_execute(history->db, "ROLLBACK", NULL);
+	history->writing = false;
+	history->loaded.chunk_id = 0;
+	history->trimmed_id = 0;
+	history_forget_ports(history);
+	history_forget_links(history);
+	if (history->sealed)
+		history->forgotten = true; // the file knows what is open
+	else
+		tail_rollback(&history->tail);
 }
 
-int history_read_begin(struct history *history, struct status *status) {
-	return db_execute(history->db, "BEGIN", status);
+// ---- reading
+
+static int read_version(struct history *history, int64_t *ret, struct status *status) {
+	int rc;
+
+	if ((rc = db_prepare(history->db, "PRAGMA data_version", &history->data_version, status)) < 0 ||
+	    (rc = db_next(history->data_version, status)) < 0)
+		return rc;
+	*ret = sqlite3_column_int64(history->data_version, 0);
+	sqlite3_reset(history->data_version);
+	return 0;
 }
 
-void history_read_end(struct history *history) {
+static int begin_reading(struct history *history, struct status *status) {
+	int64_t version;
+	int rc;
+
+	if ((rc = db_execute(history->db, "BEGIN", status)) < 0)
+		return rc;
+	if ((rc = read_version(history, &version, status)) == 0 && version != history->version) {
+		history->loaded.chunk_id = 0;
+		if ((rc = history_follow(history, status)) == 0)
+			history->version = version;
+	}
+	if (rc < 0)
+		(void)db_execute(history->db, "COMMIT", NULL);
+	return rc;
+}
+
+static void end_reading(struct history *history) {
+	history->archive->ops->release(history->archive);
 	(void)db_execute(history->db, "COMMIT", NULL);
 }
 
-// ---- ports
-
-int history_find_port(struct history *history, const char *host, const char *name, int64_t *ret,
-                      struct status *status) {
-	sqlite3_stmt **statement = &history->find_port;
-	int rc;
-
-	if ((rc = db_prepare(history->db, "SELECT port_id FROM port WHERE host = ? AND name = ?", statement,
-	                     status)) < 0 ||
-	    (rc = db_bind(*statement, "tt", host, name)) < 0 || (rc = db_next(*statement, status)) <= 0)
-		return rc;
-	*ret = sqlite3_column_int64(*statement, 0);
-	sqlite3_reset(*statement);
-	return 1;
+int history_enter(struct history *history, struct status *status) {
+	if (history->forgotten && !history->writing)
+		return recover(history, status);
+	return history->options.write || history->reading ? 0 : begin_reading(history, status);
 }
 
-// Brings the port's line up to date from a sample whose last row is 'last'. Rows that come late don't: an
-// instance that was heard before another one does not come back, and a clock that steps back holds nothing up.
-static int note_port(struct history *history, const struct sample *sample, const uint64_t *last, int64_t *ret,
-                     struct status *status) {
-	static const char sql[] =
-	        "INSERT INTO port (host, name, port, link, instance, last_seq, last_ts_ns, speed_mbps, up)"
-	        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	        " ON CONFLICT (host, name) DO UPDATE SET port = excluded.port, link = excluded.link,"
-	        " instance = excluded.instance, last_seq = excluded.last_seq, last_ts_ns = "
-	        "excluded.last_ts_ns,"
-	        " speed_mbps = excluded.speed_mbps, up = excluded.up"
-	        " WHERE CASE WHEN excluded.instance = instance THEN excluded.last_seq >= last_seq"
-	        " ELSE NOT EXISTS (SELECT 1 FROM port_instance i WHERE i.port_id = port.port_id"
-	        " AND i.instance = excluded.instance AND i.n_rows > 0) END";
-	sqlite3_stmt **statement = &history->note_port;
-	int rc;
-
-	if ((rc = db_prepare(history->db, sql, statement, status)) < 0 ||
-	    (rc = db_bind(*statement, "ttitiiiii", sample->host, sample->name, sample->port, sample->link,
-	                  (int64_t)sample->instance, (int64_t)last[0], (int64_t)last[1], sample->speed_mbps,
-	                  (int64_t)sample->up)) < 0 ||
-	    (rc = db_run(*statement, status)) < 0)
-		return rc;
-	rc = history_find_port(history, sample->host, sample->name, ret, status);
-	return rc == 0 ? -EIO : rc < 0 ? rc : 0;
+void history_leave(struct history *history) {
+	if (history->options.write)
+		history->archive->ops->release(history->archive);
+	else if (!history->reading)
+		end_reading(history);
 }
 
-static int note_rows(struct history *history, const struct sample *sample, int64_t port_id, uint64_t rows,
-                     uint64_t last_seq, struct status *status) {
-	static const char sql[] =
-	        "INSERT INTO port_instance (port_id, instance, n_rows, last_seq) VALUES (?, ?, ?, ?)"
-	        " ON CONFLICT (port_id, instance) DO UPDATE SET n_rows = n_rows + excluded.n_rows,"
-	        " last_seq = max(last_seq, excluded.last_seq)";
-	sqlite3_stmt **statement = &history->note_rows;
-	int rc;
+int history_read_begin(struct history *history, struct status *status) {
+	int rc = history->options.write ? 0 : begin_reading(history, status);
 
-	if ((rc = db_prepare(history->db, sql, statement, status)) < 0 ||
-	    (rc = db_bind(*statement, "iiii", port_id, (int64_t)sample->instance, (int64_t)rows,
-	                  (int64_t)last_seq)) < 0)
-		return rc;
-	return db_run(*statement, status);
+	history->reading = rc == 0;
+	return rc;
 }
 
-// ---- names beyond the basic counters, kept once as lines of text
-
-static int join_names(const struct sample *sample, char **ret) {
-	size_t size = 1;
-	char *text, *at;
-
-	for (size_t i = N_PORT_COUNTERS; i < sample->n_names; i++)
-		size += strlen(sample->names[i]) + 1;
-	text = at = malloc(size);
-	if (text == NULL)
-		return -ENOMEM;
-	for (size_t i = N_PORT_COUNTERS; i < sample->n_names; i++)
-		at += sprintf(at, "%s\n", sample->names[i]);
-	*at = '\0';
-	*ret = text;
-	return 0;
-}
-
-static int note_names(struct history *history, const struct sample *sample, int64_t *ret,
-                      struct status *status) {
-	CLEANUP(freep) char *names = NULL;
-	int rc;
-
-	if ((rc = join_names(sample, &names)) < 0)
-		return rc;
-	if (history->names == NULL || strcmp(names, history->names) != 0) {
-		if ((rc = db_prepare(history->db,
-		                     "INSERT INTO name_set (names) VALUES (?) ON CONFLICT (names)"
-		                     " DO UPDATE SET names = excluded.names RETURNING names_id",
-		                     &history->note_names, status)) < 0 ||
-		    (rc = db_bind(history->note_names, "t", names)) < 0 ||
-		    (rc = db_next(history->note_names, status)) < 0)
-			return rc;
-		history->names_id = sqlite3_column_int64(history->note_names, 0);
-		sqlite3_reset(history->note_names);
-		free(history->names);
-		history->names = names;
-		names = NULL;
-	}
-	*ret = history->names_id;
-	return 0;
-}
-
-// ---- rows
-
-static bool has_basic_names(const struct sample *sample) {
-	if (sample->n_names < N_PORT_COUNTERS)
-		return false;
-	for (size_t i = 0; i < N_PORT_COUNTERS; i++) {
-		if (strcmp(sample->names[i], port_counters[i].name) != 0)
-			return false;
-	}
-	return true;
-}
-
-int history_check_sample(const struct sample *sample, struct status *status) {
-	if (!has_basic_names(sample))
-		return status_set(status, STATUS_INVALID_ARGUMENT,
-		                  "names: must begin with the %d basic counters", N_PORT_COUNTERS);
-	return 0;
-}
-
-#define COUNTER(NAME, UNIT, HELP) ", " #NAME
-static const char insert_row_sql[] =
-        "INSERT OR IGNORE INTO port_sample (port_id, ts_ns, instance, seq, epoch, up"
-#include "port_sample.def"
-        ", names_id, extra) VALUES (?, ?, ?, ?, ?, ?"
-#undef COUNTER
-#define COUNTER(NAME, UNIT, HELP) ", ?"
-#include "port_sample.def"
-        ", ?, ?)";
-#undef COUNTER
-
-static int insert_row(struct history *history, const struct sample *sample, int64_t port_id,
-                      const int64_t *names_id, const uint64_t *row, struct status *status) {
-	sqlite3_stmt *statement = history->insert_row;
-	size_t n_extra = sample->n_names - N_PORT_COUNTERS;
-	int column = 6, rc;
-
-	if ((rc = db_bind(statement, "iiiiii", port_id, (int64_t)row[1], (int64_t)sample->instance,
-	                  (int64_t)row[0], sample->epoch, (int64_t)sample->up)) < 0)
-		return rc;
-	for (size_t i = 0; i < N_PORT_COUNTERS; i++)
-		sqlite3_bind_int64(statement, ++column, (int64_t)row[2 + i]);
-	if (n_extra > 0) {
-		sqlite3_bind_int64(statement, ++column, *names_id);
-		sqlite3_bind_blob(statement, ++column, row + 2 + N_PORT_COUNTERS,
-		                  (int)(n_extra * sizeof(*row)), SQLITE_STATIC);
-	} else {
-		sqlite3_bind_null(statement, ++column);
-		sqlite3_bind_null(statement, ++column);
-	}
-	return db_run(statement, status);
-}
-
-int history_add_sample(struct history *history, const struct sample *sample, struct sample_stored *ret,
-                       struct status *status) {
-	size_t width = 2 + sample->n_names;
-	int64_t port_id = 0, names_id = 0;
-	int rc;
-
-	*ret = (struct sample_stored){0};
-	if ((rc = history_check_sample(sample, status)) < 0)
-		return rc;
-	if (sample->n_rows == 0)
-		return 0;
-	if ((rc = note_port(history, sample, sample->rows + (sample->n_rows - 1) * width, &port_id, status)) <
-	            0 ||
-	    (rc = db_prepare(history->db, insert_row_sql, &history->insert_row, status)) < 0)
-		return rc;
-	if (sample->n_names > N_PORT_COUNTERS && (rc = note_names(history, sample, &names_id, status)) < 0)
-		return rc;
-	for (size_t i = 0; i < sample->n_rows; i++) {
-		if ((rc = insert_row(history, sample, port_id, &names_id, sample->rows + i * width, status)) <
-		    0)
-			return rc;
-		if (sqlite3_changes(history->db) > 0)
-			ret->rows++;
-		else
-			ret->duplicates++;
-	}
-	return note_rows(history, sample, port_id, ret->rows, sample->rows[(sample->n_rows - 1) * width],
-	                 status);
-}
-
-// ---- publishers
-
-// A publisher tells its last row of each port: rows that never came show as lost by it.
-static int note_hello_port(struct history *history, const struct hello *hello, const struct hello_port *port,
-                           struct status *status) {
-	sqlite3_stmt **statement = &history->note_hello_port;
-	int64_t port_id;
-	int rc;
-
-	if ((rc = history_find_port(history, hello->host, port->name, &port_id, status)) <= 0)
-		return rc;
-	if ((rc = db_prepare(history->db,
-	                     "UPDATE port_instance SET last_seq = max(last_seq, ?) WHERE port_id = ? AND "
-	                     "instance = ?",
-	                     statement, status)) < 0 ||
-	    (rc = db_bind(*statement, "iii", (int64_t)port->last_seq, port_id, (int64_t)hello->instance)) < 0)
-		return rc;
-	return db_run(*statement, status);
-}
-
-int history_add_hello(struct history *history, const char *host, uint64_t instance, int64_t now_ns,
-                      const struct hello *hello, struct status *status) {
-	static const char sql[] =
-	        "INSERT INTO source (host, instance, interval_ns, dropped, last_ns) VALUES (?, ?, ?, ?, ?)"
-	        " ON CONFLICT (host, instance) DO UPDATE SET last_ns = max(last_ns, excluded.last_ns),"
-	        " interval_ns = CASE WHEN excluded.interval_ns > 0 THEN excluded.interval_ns ELSE "
-	        "interval_ns END,"
-	        " dropped = max(dropped, excluded.dropped)";
-	int rc;
-
-	if ((rc = db_prepare(history->db, sql, &history->note_source, status)) < 0 ||
-	    (rc = db_bind(history->note_source, "tiiii", host, (int64_t)instance,
-	                  hello != NULL ? (int64_t)hello->interval_ns : 0,
-	                  hello != NULL ? (int64_t)hello->dropped : 0, now_ns)) < 0 ||
-	    (rc = db_run(history->note_source, status)) < 0)
-		return rc;
-	for (size_t i = 0; hello != NULL && i < hello->n_ports; i++) {
-		if ((rc = note_hello_port(history, hello, &hello->ports[i], status)) < 0)
-			return rc;
-	}
-	return 0;
-}
-
-// ---- KPI series
-
-int history_find_series(struct history *history, const char *link_id, enum directions direction, int64_t kpi,
-                        int64_t *ret, struct status *status) {
-	sqlite3_stmt **statement = &history->find_series;
-	int rc;
-
-	if ((rc = db_prepare(
-	             history->db,
-	             "SELECT series_id FROM kpi_series WHERE link_id = ? AND direction = ? AND kpi = ?",
-	             statement, status)) < 0 ||
-	    (rc = db_bind(*statement, "tii", link_id, (int64_t)direction, kpi)) < 0 ||
-	    (rc = db_next(*statement, status)) <= 0)
-		return rc;
-	*ret = sqlite3_column_int64(*statement, 0);
-	sqlite3_reset(*statement);
-	return 1;
-}
-
-static int make_series(struct history *history, const char *link_id, enum directions direction, int64_t kpi,
-                       int64_t *ret, struct status *status) {
-	int rc;
-
-	if ((rc = history_find_series(history, link_id, direction, kpi, ret, status)) != 0)
-		return rc < 0 ? rc : 0;
-	if ((rc = db_prepare(history->db, "INSERT INTO kpi_series (link_id, direction, kpi) VALUES (?, ?, ?)",
-	                     &history->make_series, status)) < 0 ||
-	    (rc = db_bind(history->make_series, "tii", link_id, (int64_t)direction, kpi)) < 0 ||
-	    (rc = db_run(history->make_series, status)) < 0)
-		return rc;
-	*ret = sqlite3_last_insert_rowid(history->db);
-	return 0;
-}
-
-// The time is there already: with the same value it is known, with another it conflicts.
-static int compare_kpi(struct history *history, int64_t series_id, const struct kpi_point *point,
-                       struct kpi_appended *ret, struct status *status) {
-	int rc;
-
-	if ((rc = db_prepare(history->db, "SELECT gbps FROM kpi_sample WHERE series_id = ? AND ts_ns = ?",
-	                     &history->read_point, status)) < 0 ||
-	    (rc = db_bind(history->read_point, "ii", series_id, point->ts_ns)) < 0 ||
-	    (rc = db_next(history->read_point, status)) <= 0)
-		return rc;
-	if (sqlite3_column_double(history->read_point, 0) == point->gbps)
-		ret->known++;
-	else
-		ret->conflicting++;
-	sqlite3_reset(history->read_point);
-	return 0;
-}
-
-int history_add_kpi(struct history *history, const char *link_id, enum directions direction, int64_t kpi,
-                    enum kpi_source source, const struct kpi_point *points, size_t n_points,
-                    struct kpi_appended *ret, struct status *status) {
-	struct kpi_appended unused = {0};
-	int64_t series_id;
-	int rc;
-
-	if (ret == NULL)
-		ret = &unused;
-	if ((rc = make_series(history, link_id, direction, kpi, &series_id, status)) < 0 ||
-	    (rc = db_prepare(
-	             history->db,
-	             "INSERT OR IGNORE INTO kpi_sample (series_id, ts_ns, gbps, source) VALUES (?, ?, ?, ?)",
-	             &history->insert_point, status)) < 0)
-		return rc;
-	for (size_t i = 0; i < n_points; i++) {
-		if ((rc = db_bind(history->insert_point, "iidi", series_id, points[i].ts_ns, points[i].gbps,
-		                  (int64_t)source)) < 0 ||
-		    (rc = db_run(history->insert_point, status)) < 0)
-			return rc;
-		if (sqlite3_changes(history->db) > 0)
-			ret->stored++;
-		else if ((rc = compare_kpi(history, series_id, &points[i], ret, status)) < 0)
-			return rc;
-	}
-	return 0;
+void history_read_end(struct history *history) {
+	if (history->reading && !history->options.write)
+		end_reading(history);
+	history->reading = false;
 }

@@ -1,5 +1,4 @@
-// Rows that are missing, rows as they were stored, and measured points to be derived anew: what history does for
-// replay.
+// Rows that are missing, and rows as they were stored: what history does for replay.
 // SPDX-License-Identifier: MIT
 #include "history_private.h"
 
@@ -56,20 +55,32 @@ int history_set_gaps(struct history *history, const char *host, const char *name
 	return 1;
 }
 
+// The newest row that is known of: as it was noted, or stored and not sealed yet. Returns 1, 0, or a negative errno.
 static int read_last_seq(struct history *history, int64_t port_id, uint64_t instance, uint64_t *ret,
                          struct status *status) {
 	sqlite3_stmt **statement = &history->read_instance;
-	int rc;
+	struct open_series *open;
+	int rc, found;
 
-	if ((rc = db_prepare(history->db,
+	if ((rc = history_open_rows(history, series_number(SERIES_PORT, port_id), &open, status)) < 0 ||
+	    (rc = db_prepare(history->db,
 	                     "SELECT last_seq FROM port_instance WHERE port_id = ? AND instance = ?",
 	                     statement, status)) < 0 ||
 	    (rc = db_bind(*statement, "ii", port_id, (int64_t)instance)) < 0 ||
-	    (rc = db_next(*statement, status)) <= 0)
-		return rc;
-	*ret = (uint64_t)sqlite3_column_int64(*statement, 0);
+	    (found = db_next(*statement, status)) < 0)
+		return rc < 0 ? rc : found;
+	*ret = found > 0 ? (uint64_t)sqlite3_column_int64(*statement, 0) : 0;
 	sqlite3_reset(*statement);
-	return 1;
+	for (size_t i = 0; open != NULL && i < open->rows.n; i++) {
+		const uint64_t *row = rows_at(&open->rows, i);
+
+		if (row[ROW_INSTANCE] != instance)
+			continue;
+		found = 1;
+		if (row[ROW_SEQ] > *ret)
+			*ret = row[ROW_SEQ];
+	}
+	return found;
 }
 
 int history_gaps(struct history *history, const char *host, const char *name, uint64_t instance,
@@ -104,69 +115,76 @@ int history_gaps(struct history *history, const char *host, const char *name, ui
 
 // ---- rows
 
-#define COUNTER(NAME, UNIT, HELP) ", s." #NAME
-static const char read_rows_sql[] = "SELECT s.instance, s.seq, s.epoch, s.ts_ns, s.up"
-#include "port_sample.def"
-                                    " FROM port_sample s WHERE s.port_id = ? AND s.ts_ns >= ? AND s.ts_ns < ?"
-                                    " ORDER BY s.ts_ns, s.instance, s.seq";
-
-static const char each_last_row_sql[] =
-        "SELECT s.instance, s.seq, s.epoch, s.ts_ns, s.up"
-#include "port_sample.def"
-        ", p.host, p.name FROM port p JOIN port_sample s ON (s.port_id, s.ts_ns, s.instance, s.seq) ="
-        " (SELECT port_id, ts_ns, instance, seq FROM port_sample WHERE port_id = p.port_id"
-        "  ORDER BY ts_ns DESC, instance DESC, seq DESC LIMIT 1)";
-#undef COUNTER
-
-#define FIRST_COUNTER 5
-
-static void read_row(sqlite3_stmt *statement, struct stored_row *ret) {
-	ret->instance = (uint64_t)sqlite3_column_int64(statement, 0);
-	ret->seq = (uint64_t)sqlite3_column_int64(statement, 1);
-	ret->epoch = sqlite3_column_int64(statement, 2);
-	ret->ts_ns = sqlite3_column_int64(statement, 3);
-	ret->up = sqlite3_column_int(statement, 4) != 0;
-	for (int i = 0; i < N_PORT_COUNTERS; i++)
-		ret->counters[i] = (uint64_t)sqlite3_column_int64(statement, FIRST_COUNTER + i);
+static void take_row(const uint64_t *row, struct stored_row *ret) {
+	*ret = (struct stored_row){
+	        .instance = row[ROW_INSTANCE],
+	        .seq = row[ROW_SEQ],
+	        .epoch = (int64_t)row[ROW_EPOCH],
+	        .ts_ns = (int64_t)row[ROW_TS],
+	        .up = row[ROW_UP] != 0,
+	};
+	memcpy(ret->counters, row + ROW_COUNTERS, sizeof(ret->counters));
 }
 
-static int collect(sqlite3_stmt *statement, struct stored_row **rows, size_t *n, struct status *status) {
-	size_t capacity = 0;
-	int rc;
+struct collected {
+	struct stored_row *rows;
+	size_t n, capacity;
+};
 
-	while ((rc = db_next(statement, status)) > 0) {
-		if (*n == capacity) {
-			size_t larger = capacity > 0 ? 2 * capacity : 64;
-			void *moved = reallocarray(*rows, larger, sizeof(**rows));
+static int collect(void *context, const struct batch *batch) {
+	struct collected *collected = context;
 
-			if (moved == NULL) {
-				sqlite3_reset(statement);
-				return -ENOMEM;
-			}
-			*rows = moved;
-			capacity = larger;
-		}
-		read_row(statement, &(*rows)[(*n)++]);
+	if (collected->n + batch->n > collected->capacity) {
+		size_t capacity = 2 * collected->capacity + batch->n;
+		void *moved = reallocarray(collected->rows, capacity, sizeof(*collected->rows));
+
+		if (moved == NULL)
+			return -ENOMEM;
+		collected->rows = moved;
+		collected->capacity = capacity;
 	}
-	return rc;
+	for (size_t i = 0; i < batch->n; i++) {
+		uint64_t row[ROW_COUNTERS + N_PORT_COUNTERS] = {batch->ts[i]};
+
+		for (size_t k = 1; k < sizeof(row) / sizeof(row[0]); k++)
+			row[k] = batch->columns[k - 1][i];
+		take_row(row, &collected->rows[collected->n++]);
+	}
+	return 0;
 }
 
 int history_rows(struct history *history, const char *host, const char *name, int64_t from_ns, int64_t to_ns,
                  struct stored_row **ret, size_t *ret_n, struct status *status) {
-	CLEANUP(freep) struct stored_row *rows = NULL;
+	size_t places[ROW_COUNTERS + N_PORT_COUNTERS - 1];
+	struct collected collected = {0};
+	struct scan scan = {
+	        .level = LEVEL_RAW,
+	        .from_ns = from_ns,
+	        .to_ns = to_ns,
+	        .places = places,
+	        .n_places = sizeof(places) / sizeof(places[0]),
+	        .each = collect,
+	        .context = &collected,
+	};
 	int64_t port_id;
-	size_t n = 0;
 	int rc;
 
-	if ((rc = history_find_port(history, host, name, &port_id, status)) < 0)
+	for (size_t i = 0; i < scan.n_places; i++)
+		places[i] = i + 1;
+	if ((rc = history_enter(history, status)) < 0)
 		return rc;
-	if (rc > 0 && ((rc = db_prepare(history->db, read_rows_sql, &history->read_rows, status)) < 0 ||
-	               (rc = db_bind(history->read_rows, "iii", port_id, from_ns, to_ns)) < 0 ||
-	               (rc = collect(history->read_rows, &rows, &n, status)) < 0))
+	rc = history_find_port(history, host, name, &port_id, status);
+	if (rc > 0) {
+		scan.series = series_number(SERIES_PORT, port_id);
+		rc = history_scan(history, &scan, status);
+	}
+	history_leave(history);
+	if (rc < 0) {
+		free(collected.rows);
 		return rc;
-	*ret = rows;
-	*ret_n = n;
-	rows = NULL;
+	}
+	*ret = collected.rows;
+	*ret_n = collected.n;
 	return 0;
 }
 
@@ -175,40 +193,29 @@ int history_each_last_row(struct history *history,
                                       const struct stored_row *),
                           void *context, struct status *status) {
 	sqlite3_stmt **statement = &history->each_last_row;
-	struct stored_row row;
 	int rc;
 
-	if ((rc = db_prepare(history->db, each_last_row_sql, statement, status)) < 0)
+	if ((rc = history_enter(history, status)) < 0)
+		return rc;
+	if ((rc = db_prepare(history->db, "SELECT port_id, host, name FROM port ORDER BY port_id", statement,
+	                     status)) < 0)
 		return rc;
 	while ((rc = db_next(*statement, status)) > 0) {
-		read_row(*statement, &row);
-		rc = each(context,
-		          (const char *)sqlite3_column_text(*statement, FIRST_COUNTER + N_PORT_COUNTERS),
-		          (const char *)sqlite3_column_text(*statement, FIRST_COUNTER + N_PORT_COUNTERS + 1),
-		          &row);
-		if (rc < 0)
+		CLEANUP(rows_fini) struct rows newest = {0};
+		struct stored_row row;
+
+		if ((rc = history_newest(history,
+		                         series_number(SERIES_PORT, sqlite3_column_int64(*statement, 0)),
+		                         INT64_MAX, 1, &newest, status)) < 0)
+			break;
+		if (newest.n == 0)
+			continue;
+		take_row(newest.values, &row);
+		if ((rc = each(context, (const char *)sqlite3_column_text(*statement, 1),
+		               (const char *)sqlite3_column_text(*statement, 2), &row)) < 0)
 			break;
 	}
 	sqlite3_reset(*statement);
+	history_leave(history);
 	return rc;
-}
-
-// ---- points
-
-int history_drop_measured(struct history *history, const char *link_id, enum directions direction,
-                          int64_t from_ns, int64_t to_ns, struct status *status) {
-	sqlite3_stmt **statement = &history->drop_measured;
-	int64_t series_id;
-	int rc;
-
-	if ((rc = history_find_series(history, link_id, direction, KPI_LINK_USED_CAPACITY, &series_id,
-	                              status)) <= 0)
-		return rc;
-	if ((rc = db_prepare(history->db,
-	                     "DELETE FROM kpi_sample WHERE series_id = ? AND ts_ns > ? AND ts_ns <= ?"
-	                     " AND source = ?",
-	                     statement, status)) < 0 ||
-	    (rc = db_bind(*statement, "iiii", series_id, from_ns, to_ns, (int64_t)KPI_MEASURED)) < 0)
-		return rc;
-	return db_run(*statement, status);
 }

@@ -1,27 +1,182 @@
-// history_private.h: the handle that history.c (tables, writing) and history_read.c share.
+// history_private.h: the handle that the files of history share, and what they offer each other.
+//
+//     history.c        opening, versions, transactions
+//     history_ports.c  rows and names of ports, publishers
+//     history_kpi.c    points of links
+//     history_gaps.c   what is missing of a port
+//     history_seal.c   from open rows to chunks and levels
+//     history_keep.c   what need not be done with each commit
+//     history_scan.c   rows of a series from chunks and tail together
+//     history_read.c   what callers ask
+//     history_list.c   what is known of ports and publishers
+//     history_chunks.c every chunk, for a check
+//     history_upgrade.c  from the tables of version 2
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "archive.h"
+#include "chunk.h"
 #include "db.h"
 #include "history.h"
+#include "tail.h"
+
+// Names of counters beyond the basic ones, as they are kept in `name_set`.
+struct name_set {
+	int64_t names_id; // 0: none
+	char *text;       // one a line
+	size_t n;
+	const char **names; // into a copy of the text
+	char *copy;
+};
+
+// The chunk that was read last as a whole.
+struct loaded_chunk {
+	int64_t chunk_id; // 0: none
+	int64_t names_id;
+	struct rows rows;
+};
+
+struct port_state;
+struct link_state;
 
 struct history {
 	sqlite3 *db;
+	struct history_options options;
+	struct archive *archive;
+	struct tail tail;
+	struct chunk_writer writer;
+	bool writing;                    // between begin and commit
+	bool sealed;                     // the open transaction has sealed something
+	bool forgotten;                  // the tail must be read again
+	bool reading;                    // between read_begin and read_end
+	int64_t version;                 // a reader's: of the file, when the tail was read
+	int64_t read_id;                 // a reader's: newest commit that it has
+	int64_t trimmed_id;              // first commit that the tail may still have in the file
+	int64_t keep_series, keep_level; // where retention goes on
+	struct loaded_chunk loaded;
+	struct name_set **name_sets; // as they are needed
+	size_t n_name_sets;
+	int64_t *reported; // damaged chunks that were told of
+	size_t n_reported;
+	struct port_state *ports; // a writer's; by host and name
+	struct link_state *links;
 	// statements, each prepared at its first use
-	sqlite3_stmt *find_port, *note_port, *note_rows, *note_names, *insert_row, *note_source,
-	        *note_hello_port;
-	sqlite3_stmt *find_series, *make_series, *insert_point, *read_point;
-	sqlite3_stmt *read_kpi, *newest_kpi, *mean_kpi, *read_port, *newest_row, *each_port, *each_port_of,
-	        *each_source;
-	sqlite3_stmt *read_instance, *read_gaps, *drop_gaps, *insert_gap, *read_rows, *each_last_row,
-	        *drop_measured, *note_last_seq;
-	// the newest set of names beyond the basic ones, so that a sample needs no look-up
-	char *names;
-	int64_t names_id;
+	sqlite3_stmt *find_port, *insert_port, *change_port, *read_port, *note_rows, *note_names,
+	        *note_source, *note_hello_port, *read_instances;
+	sqlite3_stmt *find_series, *make_series;
+	sqlite3_stmt *insert_tail, *read_tail, *drop_tail, *first_tail, *set_aside, *note_sealed,
+	        *read_sealed, *read_names, *data_version;
+	sqlite3_stmt *note_expired, *read_expired, *next_series, *free_pages;
+	sqlite3_stmt *each_port, *each_port_of, *each_source, *port_line, *interval, *each_chunk;
+	sqlite3_stmt *read_instance, *read_gaps, *drop_gaps, *insert_gap, *each_last_row, *note_last_seq;
 };
 
-// Both return 1 with the id, 0 when there is none, or a negative errno.
+// ---- history.c
+
+// A reader sees one state between these; within a transaction or a read of the caller they do nothing.
+int history_enter(struct history *, struct status *status);
+void history_leave(struct history *);
+
+// Says that something is damaged, once for each 'id' (of a chunk, or minus that of a tail's commit).
+void history_report(struct history *, int64_t id, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+// The rows of a series that are not sealed, or NULL. A reader's snapshot decides.
+int history_open_rows(struct history *, int64_t series, struct open_series **ret, struct status *status);
+
+// Reads all of the tail's commits that are new. Returns 0 or a negative errno.
+int history_follow(struct history *, struct status *status);
+
+// ---- history_upgrade.c
+
+// Moves the rows of version 2 into chunks.
+int history_convert(sqlite3 *db, int version, struct status *status);
+
+// ---- history_ports.c
+
+// Returns 1 with the id, 0 when there is none, or a negative errno.
 int history_find_port(struct history *, const char *host, const char *name, int64_t *ret,
                       struct status *status);
+// The names of a set; lives as long as the handle.
+int history_names(struct history *, int64_t names_id, const struct name_set **ret, struct status *status);
+void history_forget_ports(struct history *);
+void history_free_names(struct history *);
+
+// ---- history_kpi.c
+
 int history_find_series(struct history *, const char *link_id, enum directions, int64_t kpi, int64_t *ret,
                         struct status *status);
+void history_forget_links(struct history *);
+
+// ---- history_seal.c
+
+// All within a transaction.
+int history_seal_series(struct history *, struct open_series *, struct status *status);
+// Seals what is due after the open transaction's rows.
+int history_seal_due(struct history *, struct status *status);
+// Seals until open rows fit into the memory that they may have.
+int history_seal_excess(struct history *, struct status *status);
+// Takes the points of a link's series with 'source' in (from, to] out of chunks.
+int history_cut_points(struct history *, struct open_series *, int64_t from_ns, int64_t to_ns,
+                       uint64_t source, struct status *status);
+// Is a row in the chunks: this time and, of ports, instance and seq? Returns 1 with a copy in 'ret' (NULL is fine), 0,
+// or a negative errno.
+int history_find_sealed(struct history *, struct open_series *, const uint64_t *row, const uint64_t **ret,
+                        struct status *status);
+// The time of the newest sealed row.
+int history_know_sealed(struct history *, struct open_series *, struct status *status);
+
+// ---- history_keep.c
+
+// Rows up to '*ret' were dropped from a level; INT64_MIN: none.
+int history_expired(struct history *, int64_t series, enum history_level, int64_t *ret,
+                    struct status *status);
+
+// ---- history_scan.c
+
+// Reads a chunk's head; 'bytes' keeps what was read of it. Returns 0, -EBADMSG when it is damaged (and was
+// reported), or another negative errno.
+struct chunk_bytes {
+	uint8_t *data;
+	size_t size, capacity;
+};
+void chunk_bytes_fini(struct chunk_bytes *);
+int history_read_head(struct history *, int64_t series, const struct chunk_ref *, struct chunk_bytes *bytes,
+                      struct chunk_head *ret, struct status *status);
+
+// Adds all rows of a chunk to 'ret', whose width is set by the first chunk when it has no rows yet. Returns as above.
+int history_read_chunk(struct history *, int64_t series, const struct chunk_ref *, struct rows *ret,
+                       int64_t *ret_names_id, struct status *status);
+
+// Rows of a series in the order of time, some at once.
+struct batch {
+	size_t n;
+	const uint64_t *ts;
+	const uint64_t *rows;           // how many rows each stands for; NULL: one
+	const uint64_t *const *columns; // what was asked for
+};
+
+// What is wanted of a counter or point. Of a raw row without a neighbour, and of a link's point, all are its value.
+enum scan_value { SCAN_LAST, SCAN_HIGHEST, SCAN_SUM };
+
+struct scan {
+	int64_t series;
+	enum history_level
+	        level;          // its chunks (of seconds: and raw ones that were not rolled up), and the tail
+	int64_t from_ns, to_ns; // [from, to)
+	enum scan_value value;
+	const size_t *places; // columns of raw rows by their place
+	size_t n_places;
+	const char *const
+	        *counters; // then counters of a port by name; chunks without one of them are left out
+	size_t n_counters;
+	int (*each)(void *context, const struct batch *); // a positive return ends the scan
+	void *context;
+};
+// Returns 0, 1 when 'each' ended it, or a negative errno.
+int history_scan(struct history *, const struct scan *, struct status *status);
+
+// The newest rows at or before 'ts_ns', newest first, 'n' (2 at most); of a port all of one instance and epoch, and with
+// the row's columns. '*ret' has no rows when there are none.
+int history_newest(struct history *, int64_t series, int64_t ts_ns, size_t n, struct rows *ret,
+                   struct status *status);

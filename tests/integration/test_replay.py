@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import os
 import sqlite3
 import time
 
@@ -10,6 +11,7 @@ import msgpack
 import pytest
 
 from daemon import Analyticsd, Publisher, Refused
+from history_file import SEQ, TS, TX_BYTES, port_rows
 from replaying import ReplayingPublisher
 from testpmd import wait_until
 
@@ -43,11 +45,8 @@ def rows_are(daemon, n, name="p0"):
 
 def stored(daemon):
     """[(seq, ts_ns, tx_bytes)] of all rows in the database, in the order of seq."""
-    db = sqlite3.connect(f"file:{daemon.data}/history.db?mode=ro", uri=True)
-    try:
-        return db.execute("SELECT seq, ts_ns, tx_bytes FROM port_sample ORDER BY seq").fetchall()
-    finally:
-        db.close()
+    rows = [row for rows in port_rows(f"{daemon.data}/history.db").values() for row in rows]
+    return sorted((row[SEQ], row[TS], row[TX_BYTES]) for row in rows)
 
 
 def expected(publisher, seqs):
@@ -258,24 +257,23 @@ def test_gaps_are_remembered_across_a_restart(sockets):
         daemon.kill()
 
 
-def test_a_database_of_the_first_version_gets_its_gaps(sockets):
-    daemon = Analyticsd(sockets).start()
-    try:
-        with Publisher(daemon) as publisher:
-            for seq in (3, 4, 8):
-                publisher.send((seq, seq * SECOND, {}))
-            wait_until(lambda: rows_are(daemon, 3), "the rows")
-        daemon.stop()
-        db = sqlite3.connect(f"{daemon.data}/history.db")  # as it was before gaps were kept
-        db.executescript("DROP TABLE port_gap; UPDATE port_instance SET last_seq = 10; PRAGMA user_version = 1;")
-        db.close()
-        daemon.start()
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_older_version_has_its_rows_and_gaps(sockets, version):
+    daemon = Analyticsd(sockets)
+    os.makedirs(daemon.data)
+    db = sqlite3.connect(f"{daemon.data}/history.db")
+    with open(os.path.join(os.path.dirname(__file__), f"../data/history/version{version}.sql"), encoding="utf-8") as sql:
+        db.executescript(sql.read())
+    db.close()
+    with daemon:
+        assert stored(daemon) == sorted([(seq, seq * SECOND, seq * 10 + 3) for seq in (3, 4, 8)] +
+                                        [(seq, seq * SECOND, 0) for seq in (1, 2)])
         db = sqlite3.connect(f"file:{daemon.data}/history.db?mode=ro", uri=True)
         assert db.execute("SELECT from_seq, to_seq, gone FROM port_gap ORDER BY from_seq").fetchall() == \
-            [(1, 2, 0), (5, 7, 0), (9, 10, 0)]
+            [(1, 2, int(version == 2)), (5, 7, 0), (9, 10, 0)]
         db.close()
-    finally:
-        daemon.kill()
+        assert [(port["name"], port["last_seq"], port["rows"]) for source in daemon.ask("ListSources")["sources"]
+                for port in source["ports"]] == [("p0", 10, 3), ("p1", 2, 2)]
 
 
 # ---- publishers of every kind

@@ -1,0 +1,507 @@
+// Rows of ports on their way in: whose they are, whether they are new, and what of the port changed. What a writer
+// knows of a port stays in memory, so that a row that follows costs no statement.
+// SPDX-License-Identifier: MIT
+#include "history_private.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+
+#define KEY_SIZE       (2 * LIMIT_ID_SIZE + 2)
+#define HEARD_EVERY_NS NS_PER_SECOND // of writing when a publisher was last heard
+
+struct instance_state {
+	uint64_t instance, newest_seq; // that is stored; 0: none
+};
+
+struct port_state {
+	char key[KEY_SIZE]; // host, newline, name
+	int64_t port_id;
+	// what the table says
+	int64_t port, speed_mbps;
+	uint64_t instance, last_seq;
+	char link[LIMIT_ID_SIZE + 1];
+	bool has_link;
+	struct instance_state *instances;
+	size_t n_instances;
+	const struct name_set *names; // of the sample before
+	struct open_series *open;
+	uint64_t heard_instance;
+	int64_t heard_ns; // as it was written
+	UT_hash_handle hh;
+};
+
+void history_forget_ports(struct history *history) {
+	struct port_state *state, *next;
+
+	HASH_ITER (hh, history->ports, state, next) {
+		HASH_DEL(history->ports, state);
+		free(state->instances);
+		free(state);
+	}
+}
+
+int history_find_port(struct history *history, const char *host, const char *name, int64_t *ret,
+                      struct status *status) {
+	sqlite3_stmt **statement = &history->find_port;
+	int rc;
+
+	if ((rc = db_prepare(history->db, "SELECT port_id FROM port WHERE host = ? AND name = ?", statement,
+	                     status)) < 0 ||
+	    (rc = db_bind(*statement, "tt", host, name)) < 0 || (rc = db_next(*statement, status)) <= 0)
+		return rc;
+	*ret = sqlite3_column_int64(*statement, 0);
+	sqlite3_reset(*statement);
+	return 1;
+}
+
+// ---- names beyond the basic counters, kept once as lines of text
+
+void history_free_names(struct history *history) {
+	for (size_t i = 0; i < history->n_name_sets; i++) {
+		free(history->name_sets[i]->text);
+		free(history->name_sets[i]->copy);
+		free(history->name_sets[i]->names);
+		free(history->name_sets[i]);
+	}
+	free(history->name_sets);
+}
+
+static int keep_names(struct history *history, int64_t names_id, const char *text,
+                      const struct name_set **ret) {
+	struct name_set **sets =
+	        reallocarray(history->name_sets, history->n_name_sets + 1, sizeof(struct name_set *));
+	struct name_set *set = calloc(1, sizeof(*set));
+	char *rest, *line;
+	size_t n = 0;
+
+	if (sets != NULL)
+		history->name_sets = sets;
+	if (sets == NULL || set == NULL) {
+		free(set);
+		return -ENOMEM;
+	}
+	sets[history->n_name_sets++] = set;
+	set->names_id = -1; // until it is whole
+	for (const char *at = text; *at != '\0'; at++)
+		n += *at == '\n';
+	set->text = strdup(text);
+	rest = set->copy = strdup(text);
+	set->names = reallocarray(NULL, n + 1, sizeof(*set->names));
+	if (set->text == NULL || set->copy == NULL || set->names == NULL)
+		return -ENOMEM;
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
+		set->names[set->n++] = line;
+	set->names_id = names_id;
+	*ret = set;
+	return 0;
+}
+
+int history_names(struct history *history, int64_t names_id, const struct name_set **ret,
+                  struct status *status) {
+	const char *text = "";
+	int rc;
+
+	for (size_t i = 0; i < history->n_name_sets; i++) {
+		if (history->name_sets[i]->names_id == names_id) {
+			*ret = history->name_sets[i];
+			return 0;
+		}
+	}
+	if (names_id == 0)
+		return keep_names(history, 0, "", ret);
+	if ((rc = db_prepare(history->db, "SELECT names FROM name_set WHERE names_id = ?",
+	                     &history->read_names, status)) < 0 ||
+	    (rc = db_bind(history->read_names, "i", names_id)) < 0 ||
+	    (rc = db_next(history->read_names, status)) < 0)
+		return rc;
+	if (rc > 0)
+		text = (const char *)sqlite3_column_text(history->read_names, 0);
+	rc = keep_names(history, names_id, text, ret);
+	sqlite3_reset(history->read_names);
+	return rc;
+}
+
+static int join_names(const struct sample *sample, char **ret) {
+	size_t size = 1;
+	char *text, *at;
+
+	for (size_t i = N_PORT_COUNTERS; i < sample->n_names; i++)
+		size += strlen(sample->names[i]) + 1;
+	text = at = malloc(size);
+	if (text == NULL)
+		return -ENOMEM;
+	for (size_t i = N_PORT_COUNTERS; i < sample->n_names; i++)
+		at += sprintf(at, "%s\n", sample->names[i]);
+	*at = '\0';
+	*ret = text;
+	return 0;
+}
+
+static int find_names(struct history *history, const struct sample *sample, const struct name_set **ret,
+                      struct status *status) {
+	CLEANUP(freep) char *text = NULL;
+	int64_t names_id;
+	int rc;
+
+	if (sample->n_names == N_PORT_COUNTERS)
+		return history_names(history, 0, ret, status);
+	if ((rc = join_names(sample, &text)) < 0 ||
+	    (rc = db_prepare(history->db,
+	                     "INSERT INTO name_set (names) VALUES (?) ON CONFLICT (names)"
+	                     " DO UPDATE SET names = excluded.names RETURNING names_id",
+	                     &history->note_names, status)) < 0 ||
+	    (rc = db_bind(history->note_names, "t", text)) < 0 ||
+	    (rc = db_next(history->note_names, status)) < 0)
+		return rc;
+	names_id = sqlite3_column_int64(history->note_names, 0);
+	sqlite3_reset(history->note_names);
+	return history_names(history, names_id, ret, status);
+}
+
+static bool has_basic_names(const struct sample *sample) {
+	if (sample->n_names < N_PORT_COUNTERS)
+		return false;
+	for (size_t i = 0; i < N_PORT_COUNTERS; i++) {
+		if (strcmp(sample->names[i], port_counters[i].name) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool has_names(const struct sample *sample, const struct name_set *set) {
+	if (sample->n_names != N_PORT_COUNTERS + set->n)
+		return false;
+	for (size_t i = 0; i < set->n; i++) {
+		if (strcmp(sample->names[N_PORT_COUNTERS + i], set->names[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+int history_check_sample(const struct sample *sample, struct status *status) {
+	if (!has_basic_names(sample))
+		return status_set(status, STATUS_INVALID_ARGUMENT,
+		                  "names: must begin with the %d basic counters", N_PORT_COUNTERS);
+	return 0;
+}
+
+// ---- what is known of a port
+
+static int note_instance(struct port_state *state, uint64_t instance, uint64_t seq) {
+	struct instance_state *moved;
+
+	for (size_t i = 0; i < state->n_instances; i++) {
+		if (state->instances[i].instance != instance)
+			continue;
+		if (seq > state->instances[i].newest_seq)
+			state->instances[i].newest_seq = seq;
+		return (int)i;
+	}
+	moved = reallocarray(state->instances, state->n_instances + 1, sizeof(*moved));
+	if (moved == NULL)
+		return -ENOMEM;
+	state->instances = moved;
+	moved[state->n_instances] = (struct instance_state){instance, seq};
+	return (int)state->n_instances++;
+}
+
+static int read_instances(struct history *history, struct port_state *state, struct status *status) {
+	sqlite3_stmt **statement = &history->read_instances;
+	int rc;
+
+	if ((rc = db_prepare(history->db, "SELECT instance, stored_seq FROM port_instance WHERE port_id = ?",
+	                     statement, status)) < 0 ||
+	    (rc = db_bind(*statement, "i", state->port_id)) < 0)
+		return rc;
+	while ((rc = db_next(*statement, status)) > 0) {
+		if ((rc = note_instance(state, (uint64_t)sqlite3_column_int64(*statement, 0),
+		                        (uint64_t)sqlite3_column_int64(*statement, 1))) < 0)
+			break;
+	}
+	sqlite3_reset(*statement);
+	for (size_t i = 0; rc >= 0 && i < state->open->rows.n; i++) {
+		const uint64_t *row = rows_at(&state->open->rows, i);
+
+		rc = note_instance(state, row[ROW_INSTANCE], row[ROW_SEQ]);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+// Returns 1, 0 when the port is new, or a negative errno.
+static int read_port(struct history *history, const char *host, const char *name, struct port_state *state,
+                     struct status *status) {
+	sqlite3_stmt **statement = &history->read_port;
+	const char *link;
+	int rc;
+
+	if ((rc = db_prepare(history->db,
+	                     "SELECT port_id, port, speed_mbps, instance, last_seq, link FROM port"
+	                     " WHERE host = ? AND name = ?",
+	                     statement, status)) < 0 ||
+	    (rc = db_bind(*statement, "tt", host, name)) < 0 || (rc = db_next(*statement, status)) <= 0)
+		return rc;
+	state->port_id = sqlite3_column_int64(*statement, 0);
+	state->port = sqlite3_column_int64(*statement, 1);
+	state->speed_mbps = sqlite3_column_int64(*statement, 2);
+	state->instance = (uint64_t)sqlite3_column_int64(*statement, 3);
+	state->last_seq = (uint64_t)sqlite3_column_int64(*statement, 4);
+	link = (const char *)sqlite3_column_text(*statement, 5);
+	state->has_link = link != NULL;
+	snprintf(state->link, sizeof(state->link), "%s", link != NULL ? link : "");
+	sqlite3_reset(*statement);
+	return 1;
+}
+
+static int write_port(struct history *history, const struct sample *sample, const struct port_state *state,
+                      struct status *status) {
+	int rc;
+
+	if ((rc = db_prepare(history->db,
+	                     "UPDATE port SET port = ?, link = ?, instance = ?, last_seq = ?, last_ts_ns = ?,"
+	                     " speed_mbps = ?, up = ? WHERE port_id = ?",
+	                     &history->change_port, status)) < 0 ||
+	    (rc = db_bind(history->change_port, "itiiiiii", state->port, state->has_link ? state->link : NULL,
+	                  (int64_t)state->instance, (int64_t)state->last_seq,
+	                  (int64_t)sample->rows[(sample->n_rows - 1) * (2 + sample->n_names) + 1],
+	                  state->speed_mbps, (int64_t)sample->up, state->port_id)) < 0)
+		return rc;
+	return db_run(history->change_port, status);
+}
+
+static int insert_port(struct history *history, const struct sample *sample, struct port_state *state,
+                       struct status *status) {
+	int rc;
+
+	if ((rc = db_prepare(
+	             history->db,
+	             "INSERT INTO port (host, name, port, instance, last_seq, last_ts_ns, speed_mbps, up)"
+	             " VALUES (?, ?, 0, 0, 0, 0, 0, 0)",
+	             &history->insert_port, status)) < 0 ||
+	    (rc = db_bind(history->insert_port, "tt", sample->host, sample->name)) < 0 ||
+	    (rc = db_run(history->insert_port, status)) < 0)
+		return rc;
+	state->port_id = sqlite3_last_insert_rowid(history->db);
+	return 0;
+}
+
+static size_t make_key(char key[static KEY_SIZE], const char *host, const char *name) {
+	size_t host_size = strnlen(host, LIMIT_ID_SIZE), name_size = strnlen(name, LIMIT_ID_SIZE);
+
+	memcpy(key, host, host_size);
+	key[host_size] = '\n';
+	memcpy(key + host_size + 1, name, name_size);
+	key[host_size + 1 + name_size] = '\0';
+	return host_size + 1 + name_size;
+}
+
+static int get_port(struct history *history, const struct sample *sample, struct port_state **ret,
+                    struct status *status) {
+	char key[KEY_SIZE];
+	size_t size = make_key(key, sample->host, sample->name);
+	struct port_state *state;
+	int rc;
+
+	HASH_FIND(hh, history->ports, key, size, state);
+	if (state == NULL) {
+		state = calloc(1, sizeof(*state));
+		if (state == NULL)
+			return -ENOMEM;
+		memcpy(state->key, key, size + 1);
+		rc = read_port(history, sample->host, sample->name, state, status);
+		if (rc == 0)
+			rc = insert_port(history, sample, state, status);
+		if (rc >= 0) {
+			state->open = tail_get(&history->tail, series_number(SERIES_PORT, state->port_id));
+			rc = state->open == NULL ? -ENOMEM : read_instances(history, state, status);
+		}
+		if (rc < 0) {
+			free(state->instances);
+			free(state);
+			return rc;
+		}
+		HASH_ADD(hh, history->ports, key, size, state);
+	}
+	*ret = state;
+	return 0;
+}
+
+// Rows that come late do not change the port: an instance that was heard before another one does not come back, and
+// a clock that steps back holds nothing up.
+static int note_port(struct history *history, const struct sample *sample, struct port_state *state,
+                     bool is_known, struct status *status) {
+	uint64_t last_seq = sample->rows[(sample->n_rows - 1) * (2 + sample->n_names)];
+	const char *link = sample->link != NULL ? sample->link : "";
+	bool same = state->instance == sample->instance;
+
+	if (same ? last_seq < state->last_seq : is_known)
+		return 0;
+	state->last_seq = last_seq;
+	if (same && state->port == sample->port && state->speed_mbps == sample->speed_mbps &&
+	    state->has_link == (sample->link != NULL) && strcmp(state->link, link) == 0)
+		return 0;
+	state->instance = sample->instance;
+	state->port = sample->port;
+	state->speed_mbps = sample->speed_mbps;
+	state->has_link = sample->link != NULL;
+	snprintf(state->link, sizeof(state->link), "%s", link);
+	return write_port(history, sample, state, status);
+}
+
+// ---- rows
+
+// Is a row that does not follow there already? Returns 1, 0, or a negative errno.
+static int is_stored(struct history *history, struct open_series *open, const uint64_t *row,
+                     struct status *status) {
+	for (size_t i = open->rows.n; i-- > 0;) {
+		const uint64_t *other = rows_at(&open->rows, i);
+
+		if (other[ROW_SEQ] == row[ROW_SEQ] && other[ROW_INSTANCE] == row[ROW_INSTANCE])
+			return 1;
+	}
+	return history_find_sealed(history, open, row, NULL, status);
+}
+
+static int add_row(struct history *history, const struct sample *sample, struct port_state *state,
+                   int instance, const uint64_t *values, struct sample_stored *ret, struct status *status) {
+	size_t width = ROW_COUNTERS + sample->n_names;
+	uint64_t row[width];
+	int rc = 0;
+
+	row[ROW_TS] = values[1];
+	row[ROW_SEQ] = values[0];
+	row[ROW_INSTANCE] = sample->instance;
+	row[ROW_EPOCH] = (uint64_t)sample->epoch;
+	row[ROW_UP] = sample->up;
+	memcpy(row + ROW_COUNTERS, values + 2, sample->n_names * sizeof(*row));
+	if (values[0] <= state->instances[instance].newest_seq)
+		rc = is_stored(history, state->open, row, status);
+	else
+		state->instances[instance].newest_seq = values[0];
+	if (rc < 0)
+		return rc;
+	ret->rows += rc == 0;
+	ret->duplicates += rc > 0;
+	return rc > 0 ? 0 : tail_add(&history->tail, state->open, width, row);
+}
+
+// Rows with other names than those that wait: these are sealed first.
+static int take_names(struct history *history, const struct sample *sample, struct port_state *state,
+                      struct status *status) {
+	struct open_series *open = state->open;
+	int rc;
+
+	if (state->names == NULL || !has_names(sample, state->names)) {
+		if ((rc = history_check_sample(sample, status)) < 0 ||
+		    (rc = find_names(history, sample, &state->names, status)) < 0)
+			return rc;
+	}
+	if (open->rows.n > 0 &&
+	    (open->names_id != state->names->names_id ||
+	     open_width(open) != ROW_COUNTERS + sample->n_names) &&
+	    (rc = history_seal_series(history, open, status)) < 0)
+		return rc;
+	open->names_id = state->names->names_id;
+	return 0;
+}
+
+int history_add_sample(struct history *history, const struct sample *sample, struct sample_stored *ret,
+                       struct status *status) {
+	size_t width = 2 + sample->n_names;
+	struct port_state *state;
+	size_t n_known;
+	int rc, instance;
+
+	*ret = (struct sample_stored){0};
+	if (sample->n_rows == 0 || sample->n_names < N_PORT_COUNTERS)
+		return history_check_sample(sample, status);
+	if ((rc = get_port(history, sample, &state, status)) < 0 ||
+	    (rc = take_names(history, sample, state, status)) < 0)
+		return rc;
+	n_known = state->n_instances;
+	if ((instance = note_instance(state, sample->instance, 0)) < 0)
+		return instance;
+	if ((rc = note_port(history, sample, state,
+	                    (size_t)instance < n_known && state->instances[instance].newest_seq > 0,
+	                    status)) < 0)
+		return rc;
+	for (size_t i = 0; i < sample->n_rows; i++) {
+		if ((rc = add_row(history, sample, state, instance, sample->rows + i * width, ret, status)) <
+		    0)
+			return rc;
+	}
+	return history_seal_excess(history, status);
+}
+
+// ---- publishers
+
+// A publisher tells its last row of each port: rows that never came show as lost by it.
+static int note_hello_port(struct history *history, const struct hello *hello, const struct hello_port *port,
+                           struct status *status) {
+	sqlite3_stmt **statement = &history->note_hello_port;
+	int64_t port_id;
+	int rc;
+
+	if ((rc = history_find_port(history, hello->host, port->name, &port_id, status)) <= 0)
+		return rc;
+	if ((rc = db_prepare(
+	             history->db,
+	             "INSERT INTO port_instance (port_id, instance, n_rows, last_seq) VALUES (?, ?, 0, ?)"
+	             " ON CONFLICT (port_id, instance) DO UPDATE SET last_seq = max(last_seq,"
+	             " excluded.last_seq)",
+	             statement, status)) < 0 ||
+	    (rc = db_bind(*statement, "iii", port_id, (int64_t)hello->instance, (int64_t)port->last_seq)) < 0)
+		return rc;
+	return db_run(*statement, status);
+}
+
+static int note_source(struct history *history, const char *host, uint64_t instance, int64_t now_ns,
+                       const struct hello *hello, struct status *status) {
+	static const char sql[] =
+	        "INSERT INTO source (host, instance, interval_ns, dropped, last_ns) VALUES (?, ?, ?, ?, ?)"
+	        " ON CONFLICT (host, instance) DO UPDATE SET last_ns = max(last_ns, excluded.last_ns),"
+	        " interval_ns = CASE WHEN excluded.interval_ns > 0 THEN excluded.interval_ns ELSE "
+	        "interval_ns END,"
+	        " dropped = max(dropped, excluded.dropped)";
+	int rc;
+
+	if ((rc = db_prepare(history->db, sql, &history->note_source, status)) < 0 ||
+	    (rc = db_bind(history->note_source, "tiiii", host, (int64_t)instance,
+	                  hello != NULL ? (int64_t)hello->interval_ns : 0,
+	                  hello != NULL ? (int64_t)hello->dropped : 0, now_ns)) < 0)
+		return rc;
+	return db_run(history->note_source, status);
+}
+
+int history_add_hello(struct history *history, const char *host, uint64_t instance, int64_t now_ns,
+                      const struct hello *hello, struct status *status) {
+	struct port_state *heard;
+	char key[KEY_SIZE];
+	size_t size = make_key(key, host, ""); // stands for the publisher
+	int rc;
+
+	HASH_FIND(hh, history->ports, key, size, heard);
+	if (heard == NULL) {
+		heard = calloc(1, sizeof(*heard));
+		if (heard == NULL)
+			return -ENOMEM;
+		memcpy(heard->key, key, size + 1);
+		HASH_ADD(hh, history->ports, key, size, heard);
+	}
+	if (hello == NULL && heard->heard_instance == instance && now_ns - heard->heard_ns < HEARD_EVERY_NS &&
+	    now_ns >= heard->heard_ns)
+		return 0;
+	if ((rc = note_source(history, host, instance, now_ns, hello, status)) < 0)
+		return rc;
+	heard->heard_instance = instance;
+	heard->heard_ns = now_ns;
+	for (size_t i = 0; hello != NULL && i < hello->n_ports; i++) {
+		if ((rc = note_hello_port(history, hello, &hello->ports[i], status)) < 0)
+			return rc;
+	}
+	return 0;
+}

@@ -1,0 +1,638 @@
+// Reading a series: only the columns that are wanted, of the chunks that are in the range, with the open rows where they
+// belong. What is damaged is said and left out.
+// SPDX-License-Identifier: MIT
+#include "history_private.h"
+
+#include "rollup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void chunk_bytes_fini(struct chunk_bytes *bytes) {
+	free(bytes->data);
+}
+
+// ---- chunks
+
+static int damaged(struct history *history, int64_t series, const struct chunk_ref *ref, const char *why) {
+	history_report(history, ref->chunk_id,
+	               "chunk %" PRId64 " (%s %" PRId64 ", %" PRIu64 " rows from %" PRId64 " to %" PRId64
+	               " ns) is damaged and left out: %s",
+	               ref->chunk_id, series_kind(series) == SERIES_PORT ? "port_id" : "series_id",
+	               series_id(series), ref->n_rows, ref->from_ns, ref->to_ns, why);
+	return -EBADMSG;
+}
+
+// Reads at 'offset' to 'size' bytes of memory. A file that can't be read there is damage, too.
+static int read_at(struct history *history, int64_t series, const struct chunk_ref *ref, size_t offset,
+                   size_t size, struct chunk_bytes *bytes, struct status *status) {
+	struct status own = {.message = ""};
+	int rc;
+
+	if (bytes->capacity < size) {
+		uint8_t *moved = realloc(bytes->data, size);
+
+		if (moved == NULL)
+			return -ENOMEM;
+		bytes->data = moved;
+		bytes->capacity = size;
+	}
+	bytes->size = 0;
+	rc = history->archive->ops->read(history->archive, ref->chunk_id, offset, bytes->data, size, &own);
+	if (rc == -EBADMSG || rc == -EIO)
+		return damaged(history, series, ref, own.message);
+	if (rc < 0) {
+		if (status != NULL)
+			*status = own;
+		return rc;
+	}
+	bytes->size = (size_t)rc;
+	return 0;
+}
+
+int history_read_head(struct history *history, int64_t series, const struct chunk_ref *ref,
+                      struct chunk_bytes *bytes, struct chunk_head *ret, struct status *status) {
+	int rc;
+
+	if ((rc = read_at(history, series, ref, 0, CHUNK_HEAD_GUESS, bytes, status)) < 0)
+		return rc;
+	rc = chunk_read_head(bytes->data, bytes->size, ret);
+	if (rc > 0 && (size_t)rc > CHUNK_HEAD_GUESS) {
+		size_t needed = (size_t)rc;
+
+		if ((rc = read_at(history, series, ref, 0, needed, bytes, status)) < 0)
+			return rc;
+		rc = chunk_read_head(bytes->data, bytes->size, ret);
+	}
+	if (rc != 0 || ret->kind.series != series_kind(series) || ret->n_rows != ref->n_rows)
+		return damaged(history, series, ref, "its head is not what was written");
+	return 0;
+}
+
+int history_read_chunk(struct history *history, int64_t series, const struct chunk_ref *ref, struct rows *ret,
+                       int64_t *ret_names_id, struct status *status) {
+	CLEANUP(chunk_bytes_fini) struct chunk_bytes bytes = {0};
+	struct chunk_head head;
+	size_t before = ret->n, size;
+	int rc;
+
+	if ((rc = history_read_head(history, series, ref, &bytes, &head, status)) < 0)
+		return rc;
+	size = head.total_size;
+	if ((rc = read_at(history, series, ref, 0, size, &bytes, status)) < 0)
+		return rc;
+	if (chunk_read_head(bytes.data, bytes.size, &head) != 0)
+		return damaged(history, series, ref, "its head is not what was written");
+	if (ret->n == 0) {
+		rows_fini(ret);
+		ret->width = head.n_columns;
+	}
+	if (ret->width != head.n_columns)
+		return -EINVAL;
+	rc = chunk_read_rows(&head, bytes.data, bytes.size, ret);
+	if (rc == -EBADMSG) {
+		ret->n = before;
+		return damaged(history, series, ref, "a column is not what was written");
+	}
+	*ret_names_id = head.kind.names_id;
+	return rc;
+}
+
+// ---- columns
+
+struct scanner {
+	struct history *history;
+	const struct scan *scan;
+	struct status *status;
+	size_t n; // columns that are wanted, without time and number of rows
+	struct chunk_bytes head_bytes, bytes;
+	uint64_t *values; // of a batch: time, number of rows, the columns
+	size_t values_rows;
+	const uint64_t **columns;
+	struct rows late; // of the tail: time, then the columns; sorted
+	size_t next_late;
+	struct rows before; // the raw row before, for rates
+	int64_t before_names_id;
+};
+
+static void scanner_fini(struct scanner *scanner) {
+	chunk_bytes_fini(&scanner->head_bytes);
+	chunk_bytes_fini(&scanner->bytes);
+	free(scanner->values);
+	free(scanner->columns);
+	rows_fini(&scanner->late);
+	rows_fini(&scanner->before);
+}
+
+static uint64_t *column_of(struct scanner *scanner, size_t k) {
+	return scanner->values + k * scanner->values_rows;
+}
+
+// Place for a batch of 'n' rows.
+static int make_batch(struct scanner *scanner, size_t n) {
+	uint64_t *moved;
+
+	if (n <= scanner->values_rows)
+		return 0;
+	n += n / 4;
+	moved = reallocarray(NULL, n * (scanner->n + 2), sizeof(*moved));
+	if (moved == NULL)
+		return -ENOMEM;
+	free(scanner->values);
+	scanner->values = moved;
+	scanner->values_rows = n;
+	return 0;
+}
+
+static int find_name(const struct name_set *set, const char *name) {
+	for (int i = 0; i < N_PORT_COUNTERS; i++) {
+		if (strcmp(name, port_counters[i].name) == 0)
+			return i;
+	}
+	for (size_t i = 0; i < set->n; i++) {
+		if (strcmp(name, set->names[i]) == 0)
+			return (int)(N_PORT_COUNTERS + i);
+	}
+	return -1;
+}
+
+// Where the wanted columns are in rows with these names. Returns 1, 0 when one is not there, or a negative errno.
+static int find_places(struct scanner *scanner, enum history_level level, int64_t names_id, size_t width,
+                       size_t *places) {
+	const struct scan *scan = scanner->scan;
+	const struct name_set *set = NULL;
+	int rc, index;
+
+	if (series_kind(scan->series) == SERIES_LINK) {
+		places[0] = level == LEVEL_RAW            ? POINT_VALUE
+		            : scan->value == SCAN_LAST    ? POINT_STEP_LAST
+		            : scan->value == SCAN_HIGHEST ? POINT_STEP_MAX
+		                                          : POINT_STEP_SUM;
+		return 1;
+	}
+	for (size_t i = 0; i < scan->n_places; i++)
+		places[i] = scan->places[i];
+	if (scan->n_counters > 0 &&
+	    (rc = history_names(scanner->history, names_id, &set, scanner->status)) < 0)
+		return rc;
+	for (size_t i = 0; i < scan->n_counters; i++) {
+		if ((index = find_name(set, scan->counters[i])) < 0)
+			return 0;
+		places[scan->n_places + i] =
+		        level == LEVEL_RAW ? ROW_COUNTERS + (size_t)index
+		                           : STEP_VALUES + 2 * (size_t)index + (scan->value == SCAN_HIGHEST);
+	}
+	for (size_t i = 0; i < scanner->n; i++) {
+		if (places[i] >= width)
+			return 0;
+	}
+	return 1;
+}
+
+static int read_column(struct scanner *scanner, const struct chunk_ref *ref, const struct chunk_head *head,
+                       size_t place, uint64_t *ret) {
+	size_t offset, size;
+	int rc;
+
+	chunk_column_place(head, place, &offset, &size);
+	if (offset + size <= scanner->head_bytes.size) // it came with the head
+		rc = chunk_read_column(head, place, scanner->head_bytes.data + offset, size, ret);
+	else if ((rc = read_at(scanner->history, scanner->scan->series, ref, offset, size, &scanner->bytes,
+	                       scanner->status)) < 0)
+		return rc;
+	else
+		rc = chunk_read_column(head, place, scanner->bytes.data, scanner->bytes.size, ret);
+	return rc < 0 ? damaged(scanner->history, scanner->scan->series, ref,
+	                        "a column is not what was written")
+	              : 0;
+}
+
+// ---- batches
+
+static int give(struct scanner *scanner, size_t from, size_t to, bool steps) {
+	struct batch batch = {.n = to - from, .columns = scanner->columns};
+
+	if (from >= to)
+		return 0;
+	batch.ts = column_of(scanner, 0) + from;
+	batch.rows = steps ? column_of(scanner, 1) + from : NULL;
+	for (size_t k = 0; k < scanner->n; k++)
+		scanner->columns[k] = column_of(scanner, 2 + k) + from;
+	return scanner->scan->each(scanner->scan->context, &batch);
+}
+
+static void put_late(struct scanner *scanner, size_t at, const uint64_t *row) {
+	column_of(scanner, 0)[at] = row[0];
+	column_of(scanner, 1)[at] = 1;
+	for (size_t k = 0; k < scanner->n; k++)
+		column_of(scanner, 2 + k)[at] = row[1 + k];
+}
+
+// Late rows up to a time, before what comes next.
+static int give_late(struct scanner *scanner, int64_t before_ns) {
+	size_t end = scanner->next_late, n;
+	int rc;
+
+	while (end < scanner->late.n && rows_ts(&scanner->late, end) < before_ns)
+		end++;
+	n = end - scanner->next_late;
+	if (n == 0)
+		return 0;
+	if ((rc = make_batch(scanner, n)) < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		put_late(scanner, i, rows_at(&scanner->late, scanner->next_late + i));
+	scanner->next_late = end;
+	return give(scanner, 0, n, true);
+}
+
+// The batch is full of 'n' rows; late rows that belong between them are put there, from behind.
+static int give_merged(struct scanner *scanner, size_t from, size_t to, bool steps) {
+	const int64_t *ts = (const int64_t *)column_of(scanner, 0);
+	size_t end = scanner->next_late, n = to - from, late;
+
+	while (end < scanner->late.n && rows_ts(&scanner->late, end) <= ts[to - 1])
+		end++;
+	late = end - scanner->next_late;
+	if (late == 0)
+		return give(scanner, from, to, steps);
+	CLEANUP(freep) uint64_t *old = scanner->values;
+	size_t old_rows = scanner->values_rows, i = n, l = late;
+
+	scanner->values = NULL;
+	scanner->values_rows = 0;
+	if (make_batch(scanner, n + late) < 0)
+		return -ENOMEM;
+	for (size_t at = n + late; at-- > 0;) {
+		const uint64_t *row = l > 0 ? rows_at(&scanner->late, scanner->next_late + l - 1) : NULL;
+
+		if (row != NULL && (i == 0 || (int64_t)row[0] >= (int64_t)old[from + i - 1])) {
+			put_late(scanner, at, row);
+			l--;
+			continue;
+		}
+		i--;
+		for (size_t k = 0; k < scanner->n + 2; k++)
+			column_of(scanner, k)[at] = k == 1 && !steps ? 1 : old[k * old_rows + from + i];
+	}
+	scanner->next_late = end;
+	return give(scanner, 0, n + late, true);
+}
+
+static size_t find_time(const uint64_t *ts, size_t n, int64_t ts_ns) {
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if ((int64_t)ts[middle] < ts_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int scan_chunk(struct scanner *scanner, enum history_level level, const struct chunk_ref *ref) {
+	const struct scan *scan = scanner->scan;
+	size_t places[scanner->n + 1], from, to;
+	struct chunk_head head;
+	int rc;
+
+	if ((rc = history_read_head(scanner->history, scan->series, ref, &scanner->head_bytes, &head,
+	                            scanner->status)) < 0 ||
+	    (rc = find_places(scanner, level, head.kind.names_id, head.n_columns, places)) <= 0 ||
+	    (rc = make_batch(scanner, head.n_rows)) < 0 ||
+	    (rc = read_column(scanner, ref, &head, ROW_TS, column_of(scanner, 0))) < 0)
+		return rc;
+	from = find_time(column_of(scanner, 0), head.n_rows, scan->from_ns);
+	to = find_time(column_of(scanner, 0), head.n_rows, scan->to_ns);
+	if (from >= to)
+		return 0;
+	if (level != LEVEL_RAW &&
+	    (rc = read_column(scanner, ref, &head, STEP_ROWS, column_of(scanner, 1))) < 0)
+		return rc;
+	for (size_t k = 0; k < scanner->n; k++) {
+		if ((rc = read_column(scanner, ref, &head, places[k], column_of(scanner, 2 + k))) < 0)
+			return rc;
+	}
+	if (scanner->next_late < scanner->late.n)
+		return give_merged(scanner, from, to, level != LEVEL_RAW);
+	return give(scanner, from, to, level != LEVEL_RAW);
+}
+
+// ---- rates of raw rows
+
+// Sorted rows with the same names become rows of one, with the rates to the row before each.
+static int give_rates(struct scanner *scanner, const struct rows *rows, size_t width, int64_t names_id) {
+	CLEANUP(rows_fini) struct rows steps = {.width = rollup_width(SERIES_PORT, width)};
+	size_t places[scanner->n + 1], n = 0;
+	const uint64_t *before = NULL;
+	int rc;
+
+	if ((rc = find_places(scanner, LEVEL_SECOND, names_id, steps.width, places)) <= 0 ||
+	    (rc = make_batch(scanner, rows->n)) < 0)
+		return rc;
+	if (scanner->before.n > 0 && scanner->before_names_id == names_id && scanner->before.width == width)
+		before = scanner->before.values;
+	for (size_t i = 0; i < rows->n; i++) {
+		steps.n = 0;
+		if ((rc = rollup_rows(SERIES_PORT, 1, before, rows_at(rows, i), 1, width, rows->width,
+		                      &steps)) < 0)
+			return rc;
+		before = rows_at(rows, i);
+		if (rows_ts(rows, i) < scanner->scan->from_ns || rows_ts(rows, i) >= scanner->scan->to_ns)
+			continue;
+		column_of(scanner, 0)[n] = steps.values[STEP_TS];
+		column_of(scanner, 1)[n] = 1;
+		for (size_t k = 0; k < scanner->n; k++)
+			column_of(scanner, 2 + k)[n] = steps.values[places[k]];
+		n++;
+	}
+	scanner->before.n = 0;
+	if (scanner->before.width != width) {
+		rows_fini(&scanner->before);
+		scanner->before.width = width;
+	}
+	scanner->before_names_id = names_id;
+	if (rows->n > 0 && rows_add(&scanner->before, rows_at(rows, rows->n - 1), 1) < 0)
+		return -ENOMEM;
+	return give(scanner, 0, n, true);
+}
+
+// The tail's rows up to a time, with all their columns.
+static int take_open(const struct open_series *open, size_t *next, int64_t to_ns, struct rows *ret) {
+	while (*next < open->rows.n && rows_ts(&open->rows, *next) <= to_ns) {
+		if (rows_add(ret, rows_at(&open->rows, (*next)++), 1) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int sorted_copy(const struct open_series *open, struct open_series *ret) {
+	*ret = *open;
+	ret->rows = (struct rows){.width = open->rows.width};
+	if (rows_add(&ret->rows, open->rows.values, open->rows.n) < 0)
+		return -ENOMEM;
+	rows_sort(&ret->rows, series_kind(open->series) == SERIES_PORT);
+	return 0;
+}
+
+static int scan_rates(struct scanner *scanner, const struct chunk_list *list,
+                      const struct open_series *open) {
+	struct open_series sorted = {0};
+	CLEANUP(rows_fini) struct rows ours = {0};
+	size_t next = 0;
+	int rc = 0;
+
+	if (open != NULL && (rc = sorted_copy(open, &sorted)) < 0)
+		return rc;
+	for (size_t i = 0; i < list->n && rc == 0; i++) {
+		CLEANUP(rows_fini) struct rows rows = {0}, wide = {0};
+		int64_t names_id;
+
+		rc = history_read_chunk(scanner->history, scanner->scan->series, &list->refs[i], &rows,
+		                        &names_id, scanner->status);
+		if (rc == -EBADMSG) {
+			rc = 0;
+			continue;
+		}
+		if (rc < 0)
+			break;
+		wide.width = rows.width + 1;
+		if (open != NULL && sorted.names_id == names_id && sorted.rows.width == wide.width) {
+			for (size_t k = 0; k < rows.n && rc == 0; k++) {
+				if ((rc = rows_reserve(&wide, 1)) == 0)
+					memcpy(rows_at(&wide, wide.n++), rows_at(&rows, k),
+					       rows.width * sizeof(uint64_t));
+			}
+			if (rc == 0 && (rc = take_open(&sorted, &next, list->refs[i].to_ns, &wide)) == 0) {
+				rows_sort(&wide, true);
+				rc = give_rates(scanner, &wide, rows.width, names_id);
+			}
+		} else {
+			rc = give_rates(scanner, &rows, rows.width, names_id);
+		}
+	}
+	ours.width = sorted.rows.width;
+	if (rc == 0 && open != NULL && (rc = take_open(&sorted, &next, INT64_MAX, &ours)) == 0)
+		rc = give_rates(scanner, &ours, ours.width - 1, sorted.names_id);
+	rows_fini(&sorted.rows);
+	return rc;
+}
+
+// ---- a scan
+
+static int collect_late(struct scanner *scanner, const struct open_series *open) {
+	const struct scan *scan = scanner->scan;
+	size_t places[scanner->n + 1];
+	int rc;
+
+	if ((rc = find_places(scanner, LEVEL_RAW, open->names_id, open_width(open), places)) <= 0)
+		return rc;
+	scanner->late.width = 1 + scanner->n;
+	for (size_t i = 0; i < open->rows.n; i++) {
+		const uint64_t *row = rows_at(&open->rows, i);
+		uint64_t *late;
+
+		if ((int64_t)row[ROW_TS] < scan->from_ns || (int64_t)row[ROW_TS] >= scan->to_ns)
+			continue;
+		if (rows_reserve(&scanner->late, 1) < 0)
+			return -ENOMEM;
+		late = rows_at(&scanner->late, scanner->late.n++);
+		late[0] = row[ROW_TS];
+		for (size_t k = 0; k < scanner->n; k++)
+			late[1 + k] = row[places[k]];
+	}
+	if (!open->in_order)
+		rows_sort(&scanner->late, false);
+	return 0;
+}
+
+static int compare_refs(const void *a, const void *b) {
+	const struct chunk_ref *left = a, *right = b;
+
+	return (left->from_ns > right->from_ns) - (left->from_ns < right->from_ns);
+}
+
+// Raw chunks that are not rolled up to seconds are as good as these.
+static int find_chunks(struct scanner *scanner, struct chunk_list *list, size_t *ret_n_level) {
+	const struct scan *scan = scanner->scan;
+	struct archive *archive = scanner->history->archive;
+	size_t kept;
+	int rc;
+
+	if ((rc = archive->ops->find(archive, scan->series, scan->level, scan->from_ns, scan->to_ns, SIZE_MAX,
+	                             list, scanner->status)) < 0)
+		return rc;
+	*ret_n_level = kept = list->n;
+	if (scan->level != LEVEL_SECOND)
+		return 0;
+	if ((rc = archive->ops->find(archive, scan->series, LEVEL_RAW, scan->from_ns, scan->to_ns, SIZE_MAX,
+	                             list, scanner->status)) < 0)
+		return rc;
+	for (size_t i = kept; i < list->n; i++) {
+		if (!list->refs[i].dense)
+			list->refs[kept++] = list->refs[i];
+	}
+	list->n = kept;
+	for (size_t i = 0; i < *ret_n_level; i++)
+		list->refs[i].dense = true; // so that they are told apart
+	qsort(list->refs, list->n, sizeof(*list->refs), compare_refs);
+	return 0;
+}
+
+static int scan_chunks(struct scanner *scanner, const struct chunk_list *list, size_t n_level) {
+	const struct scan *scan = scanner->scan;
+	int rc;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct chunk_ref *ref = &list->refs[i];
+		bool raw = n_level != list->n && !ref->dense;
+
+		if ((rc = give_late(scanner, ref->from_ns)) != 0)
+			return rc;
+		if (raw && scan->value == SCAN_HIGHEST && series_kind(scan->series) == SERIES_PORT)
+			rc = scan_rates(scanner, &(struct chunk_list){.refs = list->refs + i, .n = 1}, NULL);
+		else
+			rc = scan_chunk(scanner, raw ? LEVEL_RAW : scan->level, ref);
+		if (rc != 0 && rc != -EBADMSG)
+			return rc;
+	}
+	return give_late(scanner, INT64_MAX);
+}
+
+int history_scan(struct history *history, const struct scan *scan, struct status *status) {
+	CLEANUP(scanner_fini) struct scanner scanner = {.history = history, .scan = scan, .status = status};
+	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
+	bool ports = series_kind(scan->series) == SERIES_PORT;
+	struct open_series *open;
+	size_t n_level;
+	int rc;
+
+	if (scan->from_ns >= scan->to_ns)
+		return 0;
+	scanner.n = ports ? scan->n_places + scan->n_counters : 1;
+	scanner.columns = calloc(scanner.n + 1, sizeof(*scanner.columns));
+	if (scanner.columns == NULL)
+		return -ENOMEM;
+	if ((rc = history_open_rows(history, scan->series, &open, status)) < 0)
+		return rc;
+	if (ports && scan->level == LEVEL_RAW &&
+	    scan->value == SCAN_HIGHEST) { // and the row before the first
+		if ((rc = history->archive->ops->before(history->archive, scan->series, LEVEL_RAW,
+		                                        scan->from_ns, 1, &list, status)) < 0 ||
+		    (rc = find_chunks(&scanner, &list, &n_level)) < 0)
+			return rc;
+		rc = scan_rates(&scanner, &list, open);
+	} else {
+		if ((rc = find_chunks(&scanner, &list, &n_level)) < 0 ||
+		    (open != NULL && (rc = collect_late(&scanner, open)) < 0))
+			return rc;
+		rc = scan_chunks(&scanner, &list, n_level);
+	}
+	return rc;
+}
+
+// ---- the newest
+
+static bool belongs(const struct rows *found, const uint64_t *row, bool ports) {
+	const uint64_t *newest = found->n > 0 ? found->values : NULL;
+
+	return newest == NULL || !ports ||
+	       (newest[ROW_INSTANCE] == row[ROW_INSTANCE] && newest[ROW_EPOCH] == row[ROW_EPOCH]);
+}
+
+// Keeps the newest 'n' of what was found, newest first.
+static int offer(struct rows *found, const uint64_t *row, size_t width, size_t n, bool ports) {
+	size_t at = 0;
+
+	if (found->n == 0 && found->width != width) {
+		rows_fini(found);
+		found->width = width;
+	}
+	if (found->width != width) {
+		if (rows_compare(row, found->values, ports) < 0)
+			return 0;
+		found->n = 0; // other names: the newest decides
+		return offer(found, row, width, n, ports);
+	}
+	while (at < found->n && rows_compare(rows_at(found, at), row, ports) > 0)
+		at++;
+	if (at >= n)
+		return 0;
+	if (rows_reserve(found, 1) < 0)
+		return -ENOMEM;
+	memmove(rows_at(found, at + 1), rows_at(found, at), (found->n - at) * width * sizeof(*row));
+	memcpy(rows_at(found, at), row, width * sizeof(*row));
+	if (++found->n > n)
+		found->n = n;
+	return 0;
+}
+
+static int offer_chunk(struct history *history, int64_t series, const struct chunk_ref *ref, int64_t ts_ns,
+                       size_t n, struct rows *found, struct status *status) {
+	struct loaded_chunk *loaded = &history->loaded;
+	bool ports = series_kind(series) == SERIES_PORT;
+	int rc;
+
+	if (loaded->chunk_id != ref->chunk_id) {
+		loaded->chunk_id = 0;
+		rows_fini(&loaded->rows);
+		rc = history_read_chunk(history, series, ref, &loaded->rows, &loaded->names_id, status);
+		if (rc < 0)
+			return rc == -EBADMSG ? 0 : rc;
+		loaded->chunk_id = ref->chunk_id;
+	}
+	for (size_t i = loaded->rows.n, some = 0; i-- > 0 && some < n;) {
+		if (rows_ts(&loaded->rows, i) > ts_ns)
+			continue;
+		some++;
+		if ((rc = offer(found, rows_at(&loaded->rows, i), loaded->rows.width, n, ports)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int history_newest(struct history *history, int64_t series, int64_t ts_ns, size_t n, struct rows *ret,
+                   struct status *status) {
+	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
+	bool ports = series_kind(series) == SERIES_PORT;
+	struct archive *archive = history->archive;
+	struct open_series *open;
+	size_t n_in;
+	int rc;
+
+	if ((rc = history_open_rows(history, series, &open, status)) < 0)
+		return rc;
+	for (size_t i = open != NULL ? open->rows.n : 0; i-- > 0;) {
+		const uint64_t *row = rows_at(&open->rows, i);
+
+		if ((int64_t)row[ROW_TS] > ts_ns)
+			continue;
+		if ((rc = offer(ret, row, open_width(open), n, ports)) < 0)
+			return rc;
+		if (open->in_order && ret->n == n)
+			break;
+	}
+	if (ts_ns < INT64_MAX &&
+	    (rc = archive->ops->find(archive, series, LEVEL_RAW, ts_ns, ts_ns + 1, 1, &list, status)) < 0)
+		return rc;
+	n_in = list.n;
+	if ((rc = archive->ops->before(archive, series, LEVEL_RAW, ts_ns, n, &list, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < list.n; i++) {
+		const struct chunk_ref *ref = &list.refs[i];
+
+		// enough that is newer than all of this chunk
+		if (ret->n == n && rows_ts(ret, n - 1) > ref->to_ns && i >= n_in)
+			break;
+		if ((rc = offer_chunk(history, series, ref, ts_ns, n, ret, status)) < 0)
+			return rc;
+	}
+	if (ret->n == 2 && !belongs(&(struct rows){ret->values, 1, 1, ret->width}, rows_at(ret, 1), ports))
+		ret->n = 1;
+	return 0;
+}

@@ -1,0 +1,91 @@
+// tail.h: rows that are not sealed yet, by series, in memory. What a commit adds is one blob: the rows of all
+// series since the one before, which can be read without any other. The writer makes blobs of what it was given
+// and reads them again when it recovers; a reader follows by reading each as it appears. Pure: no files.
+//
+// A series is a number: its id in `port` or `kpi_series`, times two, plus its kind.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "chunk.h"
+
+static inline int64_t series_number(enum series_kind kind, int64_t id) {
+	return id * 2 + kind;
+}
+
+static inline enum series_kind series_kind(int64_t series) {
+	return (enum series_kind)(series & 1);
+}
+
+static inline int64_t series_id(int64_t series) {
+	return series / 2;
+}
+
+// Rows of one series in the order of their arrival. A row has one column more than its width: the commit it came
+// with.
+struct open_series {
+	int64_t series, names_id;
+	struct rows rows;
+	size_t n_committed; // rows behind these are of the open transaction
+	bool in_order;      // by time
+	bool touched;
+	int64_t newest_ns; // of the rows; INT64_MIN without any
+	int64_t opened_ns; // when its first row was noticed to be waiting; 0: not yet
+	// what sealing knows (seal.c)
+	bool sealed_known;
+	int64_t sealed_ns;      // time of the newest sealed row, INT64_MIN without any
+	struct rows sealed_row; // that row, if any
+	int64_t sealed_names_id;
+	unsigned small[N_LEVELS]; // small chunks at the end
+};
+
+struct tail {
+	struct open_series **series; // by number; NULL where there is none
+	size_t n_series;
+	struct open_series **touched; // those with rows of the open transaction
+	size_t n_touched, touched_capacity;
+	size_t n_waiting; // series with rows
+	size_t size;      // bytes of all rows
+	int64_t id;       // of the open transaction, or the next one
+};
+
+void tail_fini(struct tail *);
+
+// The rows of a series, or NULL.
+struct open_series *tail_find(const struct tail *, int64_t series);
+
+// The same, made when it is new. NULL without memory.
+struct open_series *tail_get(struct tail *, int64_t series);
+
+// Adds a row of 'width' columns to the open transaction; all rows of a series have one width and one set of names.
+// Returns 0 or -ENOMEM.
+int tail_add(struct tail *, struct open_series *, size_t width, const uint64_t *row);
+
+// Takes rows away: all of a series (they are sealed), or one that is not to be.
+void tail_clear(struct tail *, struct open_series *);
+void tail_remove(struct tail *, struct open_series *, size_t i);
+
+// The blob of the open transaction's rows; without any 'ret' has no bytes. Returns 0 or -ENOMEM.
+int tail_write(struct tail *, struct chunk_writer *, struct bytes *ret);
+
+// The transaction was committed, or taken back.
+void tail_commit(struct tail *);
+void tail_rollback(struct tail *);
+
+// Adds the rows of a committed blob. Returns 0, -EBADMSG when it is damaged (whole parts of it were added), or
+// -ENOMEM.
+int tail_read(struct tail *, int64_t id, const uint8_t *bytes, size_t size);
+
+// Forgets rows of commits before 'id': of all series, or of one.
+void tail_trim(struct tail *, int64_t id);
+void tail_trim_series(struct tail *, struct open_series *, int64_t id);
+
+// The first commit that has a row here, or INT64_MAX.
+int64_t tail_first(const struct tail *);
+
+static inline size_t open_width(const struct open_series *open) {
+	return open->rows.width - 1;
+}
+
+static inline int64_t open_commit(const struct open_series *open, size_t i) {
+	return (int64_t)rows_at(&open->rows, i)[open->rows.width - 1];
+}
