@@ -1,0 +1,1 @@
+"""A test double of TRex: see README.md. SPDX-License-Identifier: MIT"""
