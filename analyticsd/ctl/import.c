@@ -13,6 +13,7 @@
 #include "series.h"
 #include "upload.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -248,13 +249,14 @@ static void note_time(struct import *import, int64_t ts_ns) {
 static int take_row(void *context, const struct kpi_row *row, struct status *status) {
 	struct import *import = context;
 	struct kpi_point point = {row->ts_ns + import->shift_ns, row->value};
-	struct series *series;
+	struct series *series = NULL;
 	int rc;
 
 	if (!is_wanted(import, row))
 		return 0;
 	if ((rc = find_series(import, row, &series, status)) < 0)
 		return rc;
+	assert(series != NULL);
 	if (import->planning) {
 		note_time(import, row->ts_ns);
 		series->n_points++;

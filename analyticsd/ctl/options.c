@@ -141,7 +141,9 @@ static struct argp_option *argp_options_of(const struct command_option *options)
 	size_t n = count(options);
 	struct argp_option *all = calloc(n + 1, sizeof(*all));
 
-	for (size_t i = 0; all != NULL && i < n; i++)
+	if (all == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
 		all[i] = (struct argp_option){
 		        .name = options[i].name,
 		        .key = options[i].letter != 0 ? options[i].letter : KEY_BASE + (int)i,

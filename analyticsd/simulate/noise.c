@@ -37,12 +37,12 @@ double noise_exponential(struct noise *noise, double mean) {
 }
 
 uint64_t noise_poisson(struct noise *noise, double mean) {
-	double limit = exp(-mean), product;
+	double limit = exp(-mean), product = 1;
 	uint64_t n = 0;
 
 	if (mean > KNUTH_LIMIT)
 		return (uint64_t)fmax(mean + sqrt(mean) * noise_normal(noise) + 0.5, 0);
-	for (product = noise_uniform(noise, 0, 1); product > limit; product *= noise_uniform(noise, 0, 1))
+	while ((product *= noise_uniform(noise, 0, 1)) > limit)
 		n++;
 	return n;
 }

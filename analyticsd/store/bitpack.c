@@ -14,7 +14,7 @@
 // ---- numbers
 
 static uint64_t zigzag(uint64_t number) {
-	return number << 1 ^ (uint64_t)((int64_t)number >> 63);
+	return number << 1 ^ -(number >> 63);
 }
 
 static uint64_t unzigzag(uint64_t number) {

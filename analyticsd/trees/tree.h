@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TREE_MOST_FEATURES = 32767, TREE_MOST_NODES = 1 << 30, TREE_LEAF = 1 << 31 };
+enum { TREE_MOST_FEATURES = 32767, TREE_MOST_NODES = 1 << 30 };
+#define TREE_LEAF (UINT32_C(1) << 31)
 
 // The children stand beside each other: 'left' and, for rows whose feature is above 'bin', left + 1. A leaf has
 // TREE_LEAF in 'left' and a value.
