@@ -110,6 +110,10 @@ static int set_curve_publishers(struct config *config, const char *value) {
 	return set_path(config->curve_publishers, value);
 }
 
+static int set_alerts(struct config *config, const char *value) {
+	return set_path(config->alerts, value);
+}
+
 const struct config_setting config_settings[] = {
         {"data",
          "folder of history.db and state.db (default /var/lib/linkcast, else $HOME/.local/share/linkcast)",
@@ -133,6 +137,8 @@ const struct config_setting config_settings[] = {
         {"curve_publishers",
          "public key, or a file with it, of the publishers connected to with '>tcp://...'",
          set_curve_publishers},
+        {"alerts", "file that says what is alerted on, and what is done about it (docs/alerts.md)",
+         set_alerts},
         {NULL, NULL, NULL},
 };
 

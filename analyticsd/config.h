@@ -22,6 +22,7 @@ struct config {
 	bool insecure;
 	char curve_key[CONFIG_PATH_SIZE], curve_clients[CONFIG_PATH_SIZE]; // "": no keys
 	char curve_publishers[CONFIG_PATH_SIZE];
+	char alerts[CONFIG_PATH_SIZE]; // "": defaults
 };
 
 // Defaults.

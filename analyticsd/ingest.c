@@ -4,6 +4,7 @@
 
 #include "bindings.h"
 #include "codec.h"
+#include "detector.h"
 #include "handover.h"
 #include "history.h"
 #include "ingest_sockets.h"
@@ -21,7 +22,9 @@
 
 #define FRAMES_BEFORE_LOOK 256 // frames taken before calls and the clock are looked at again
 #define FRAMES_AT_STOP     (2 * RECEIVE_HIGH_WATER) // a publisher that never pauses can't hold up the end
-#define MAX_INTERVAL_NS    (3600 * (uint64_t)NS_PER_SECOND)
+#define LATENCY_COUNTER                                                                                      \
+	"avg_latency_ns" // of librte_latencystats, among the metrics that the plugin publishes
+#define MAX_INTERVAL_NS (3600 * (uint64_t)NS_PER_SECOND)
 
 // What the open transaction will have stored.
 struct tally {
@@ -288,6 +291,34 @@ static int select_missing(struct ingest *ingest, struct replay_port *port, const
 	return 0;
 }
 
+// The last row of a frame is enough for the detector, which looks at intervals of a second; when it is behind, the row is
+// skipped.
+static void send_to_detector(struct ingest *ingest, const struct sample *sample) {
+	struct detect_message message = {.kind = DETECT_ROW};
+	const uint64_t *row;
+
+	if (ingest->sockets.detect == NULL || sample->n_rows == 0)
+		return;
+	row = sample->rows + (sample->n_rows - 1) * (2 + sample->n_names);
+	snprintf(message.id, sizeof(message.id), "%s", sample->host);
+	snprintf(message.name, sizeof(message.name), "%s", sample->name);
+	message.row = (struct port_row){
+	        .instance = sample->instance,
+	        .epoch = sample->epoch,
+	        .ts_ns = (int64_t)row[1],
+	        .up = sample->up,
+	        .speed_mbps = sample->speed_mbps,
+	        .latency_ms = NAN,
+	};
+	memcpy(message.row.counters, row + 2, sizeof(message.row.counters));
+	for (size_t i = N_PORT_COUNTERS; i < sample->n_names; i++) {
+		if (strcmp(sample->names[i], LATENCY_COUNTER) == 0)
+			message.row.latency_ms = (double)row[2 + i] / (double)NS_PER_MS;
+	}
+	if (zmq_send(ingest->sockets.detect, &message, sizeof(message), ZMQ_DONTWAIT) < 0)
+		METRIC_ADD(ingest->metrics, detect_rows_skipped, 1);
+}
+
 static int note_link(struct ingest *ingest, const struct sample *sample, struct status *status) {
 	int rc = announcements_note(ingest->announcements, sample->host, sample->name, sample->link);
 
@@ -318,6 +349,7 @@ static int take_sample(struct ingest *ingest, const struct sample *sample, enum 
 		    (rc = history_add_hello(ingest->history, sample->host, sample->instance, clock_real_ns(),
 		                            NULL, status)) < 0)
 			return rc;
+		send_to_detector(ingest, sample);
 	}
 	return derive(ingest, &fresh, origin, replay_interval_ns(port), status);
 }

@@ -34,6 +34,7 @@ struct ingest_options {
 	enum accounting accounting;
 	bool insecure;
 	const struct keypair *keys; // NULL: tcp without keys
+	bool detects;               // rows also go to the detector
 	const char *publisher_key;  // public key of the publishers that are connected to over tcp, or NULL
 };
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "ingest_sockets.h"
 
+#include "detector.h"
 #include "keys.h"
 #include "zap.h"
 
@@ -96,11 +97,14 @@ int ingest_sockets_open(const struct ingest_options *options, void *context, str
 		return rc;
 	if (zmq_connect(sockets->questions, INGEST_QUESTIONS) != 0)
 		return -errno;
+	if (options->detects && (sockets->detect = detector_sender(context)) == NULL)
+		return -ENOMEM;
 	return zmq_bind(sockets->calls, INGEST_QUEUE) == 0 ? 0 : -errno;
 }
 
 void ingest_sockets_close(struct ingest_sockets *sockets) {
-	void *const all[] = {sockets->samples, sockets->events, sockets->calls, sockets->questions};
+	void *const all[] = {sockets->samples, sockets->events, sockets->calls, sockets->questions,
+	                     sockets->detect};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i] != NULL)

@@ -13,6 +13,7 @@ struct ingest_sockets {
 	void *events;    // XPUB
 	void *calls;     // ROUTER, of other threads
 	void *questions; // PUSH, to the router thread
+	void *detect;    // PUSH, to the detector, or NULL
 	int locks[MAX_SAMPLE_SOURCES + 1];
 	size_t n_locks;
 };

@@ -1,5 +1,6 @@
 // analyticsd: settings, start, wait for a signal, stop. What it does is in ingest.c, service/ and models/.
 // SPDX-License-Identifier: MIT
+#include "alerts.h"
 #include "config.h"
 #include "keys.h"
 #include "lock.h"
@@ -27,7 +28,8 @@ enum {
 	KEY_WORKERS,
 	KEY_LOG,
 	KEY_CURVE_KEY,
-	KEY_CURVE_CLIENTS
+	KEY_CURVE_CLIENTS,
+	KEY_ALERTS
 };
 
 static const struct argp_option options[] = {
@@ -43,6 +45,7 @@ static const struct argp_option options[] = {
         {"log", KEY_LOG, "LEVEL", 0, "error, warning, info or debug", 0},
         {"curve-key", KEY_CURVE_KEY, "FILE", 0, "this daemon's key: tcp endpoints then take keys", 0},
         {"curve-clients", KEY_CURVE_CLIENTS, "FILE", 0, "public keys of clients, and what each may do", 0},
+        {"alerts", KEY_ALERTS, "FILE", 0, "what is alerted on, and what is done about it", 0},
         {"insecure", KEY_INSECURE, NULL, 0, "allow TCP addresses that are not loopback", 0},
         {0},
 };
@@ -61,6 +64,7 @@ static const struct {
         {KEY_INSECURE, "insecure"},
         {KEY_CURVE_KEY, "curve_key"},
         {KEY_CURVE_CLIENTS, "curve_clients"},
+        {KEY_ALERTS, "alerts"},
 };
 
 // Options are kept until the config file was read, since they come before it.
@@ -125,6 +129,7 @@ struct daemon {
 	char publisher_key[KEY_TEXT_SIZE];
 	struct ingest_options ingest_options;
 	struct service_options service_options;
+	struct alert_settings *alert_settings;
 };
 
 static int make_data_folder(const char *path, struct status *status) {
@@ -172,6 +177,7 @@ static void set_options(struct daemon *daemon) {
 	        .events = config->events,
 	        .accounting = config->accounting,
 	        .insecure = config->insecure,
+	        .detects = !daemon->alert_settings->is_off,
 	        .keys = config->curve_key[0] != '\0' ? &daemon->keys : NULL,
 	        .publisher_key = config->curve_publishers[0] != '\0' ? daemon->publisher_key : NULL,
 	};
@@ -213,6 +219,9 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 	struct ingest *ingest = NULL;
 	struct service *service = NULL;
 	struct zap *zap = NULL;
+	struct alerts *alerts = NULL;
+	struct alerts_options alerts_options = {daemon->history_path, daemon->state_path,
+	                                        daemon->alert_settings};
 	int lock, rc, number;
 	void *context;
 
@@ -232,6 +241,8 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 		goto out;
 	if ((rc = service_start(&daemon->service_options, context, &daemon->metrics, &service, status)) < 0)
 		goto out;
+	if ((rc = alerts_start(&alerts_options, context, &daemon->metrics, &alerts, status)) < 0)
+		goto out;
 	keypair_wipe(&daemon->keys); // the sockets have it
 
 	say_where(&daemon->config);
@@ -239,6 +250,7 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 		continue;
 	log_info("stopping on %s", strsignal(number));
 out:
+	alerts_stop(alerts);   // asks the service and calls ingest
 	service_stop(service); // its workers call ingest, so it ends first
 	ingest_stop(ingest);
 	zap_stop(zap);
@@ -270,7 +282,8 @@ int main(int argc, char **argv) {
 	log_init("analyticsd", LOG_LEVEL_INFO);
 	argp_err_exit_status = EXIT_WRONG_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &line);
-	if (read_settings(&line, &daemon.config, &status) < 0) {
+	if (read_settings(&line, &daemon.config, &status) < 0 ||
+	    alert_settings_read(daemon.config.alerts, &daemon.alert_settings, &status) < 0) {
 		log_error("%s", status.message);
 		return EXIT_WRONG_USAGE;
 	}
@@ -288,6 +301,7 @@ int main(int argc, char **argv) {
 	signal(SIGPIPE, SIG_IGN);
 
 	rc = run(&daemon, &signals, &status);
+	alert_settings_free(daemon.alert_settings);
 	if (rc < 0) {
 		log_error("%s", status.message[0] != '\0' ? status.message : strerror(-rc));
 		return EXIT_FAILURE;

@@ -400,7 +400,8 @@ static int open_sockets(struct service *service, const struct service_options *o
 	zmq_setsockopt(service->work, ZMQ_LINGER, &no_linger, sizeof(no_linger));
 	zmq_setsockopt(service->api, ZMQ_MAXMSGSIZE, &limit, sizeof(limit));
 	zmq_setsockopt(service->api, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof(mandatory));
-	if (zmq_bind(service->work, WORK_QUEUE) != 0 || zmq_bind(service->questions, INGEST_QUESTIONS) != 0)
+	if (zmq_bind(service->work, WORK_QUEUE) != 0 || zmq_bind(service->questions, INGEST_QUESTIONS) != 0 ||
+	    zmq_bind(service->api, SERVICE_INPROC) != 0)
 		return -errno;
 	if ((rc = keys_before_bind(service->api, options->api, options->keys, ZAP_API, status)) < 0)
 		return rc;

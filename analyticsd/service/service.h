@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+// Where threads of this process ask, like any client.
+#define SERVICE_INPROC "inproc://api"
+
 struct keypair;
 struct service;
 

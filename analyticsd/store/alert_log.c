@@ -114,14 +114,19 @@ static int find_last(struct state *state, const struct alert *alert, int64_t reo
 	return 1;
 }
 
-// The content is bound behind the 'n' parameters before it.
-static int run_with_content(struct state *state, sqlite3_stmt *statement, int n, const struct alert *alert,
+// The content is bound behind the 'n' parameters before it. It is what was found; who acknowledged it and what was done
+// are in columns and a table of their own.
+static int run_with_content(sqlite3_stmt *statement, int n, const struct alert *alert,
                             struct status *status) {
 	CLEANUP(bytes_fini) struct bytes content = {0};
+	struct alert found = *alert;
 	int rc;
 
-	(void)state;
-	if ((rc = message_encode(&alert_message, alert, &content)) < 0)
+	found.has &= ~(UINT64_C(1) << alert_has_acknowledged_ns | UINT64_C(1) << alert_has_cleared_ns);
+	found.acknowledged_by = found.note = NULL;
+	found.actions = NULL;
+	found.n_actions = 0;
+	if ((rc = message_encode(&alert_message, &found, &content)) < 0)
 		return rc;
 	sqlite3_bind_blob64(statement, n + 1, content.data, content.size, SQLITE_STATIC);
 	return db_run(statement, status);
@@ -137,7 +142,7 @@ static int insert_alert(struct state *state, struct alert *alert, struct status 
 	                 (int64_t)alert->severity, alert->raised_ns, alert->changed_ns,
 	                 (int64_t)alert->silenced);
 
-	if (rc < 0 || (rc = run_with_content(state, statement, 8, alert, status)) < 0)
+	if (rc < 0 || (rc = run_with_content(statement, 8, alert, status)) < 0)
 		return rc;
 	alert->alert_id = sqlite3_last_insert_rowid(state->db);
 	return 0;
@@ -153,7 +158,7 @@ static int reopen_alert(struct state *state, struct alert *alert, struct status 
 	        "iiii", (int64_t)alert->severity, alert->changed_ns, (int64_t)alert->silenced,
 	        alert->alert_id);
 
-	if (rc < 0 || (rc = run_with_content(state, statement, 4, alert, status)) < 0 ||
+	if (rc < 0 || (rc = run_with_content(statement, 4, alert, status)) < 0 ||
 	    (rc = prepare(state, &row, status, "SELECT occurrences, raised_ns FROM alert WHERE alert_id = ?",
 	                  "i", alert->alert_id)) < 0 ||
 	    (rc = db_next(row, status)) <= 0)
@@ -210,7 +215,7 @@ int alert_log_update(struct state *state, const struct alert *alert, struct stat
 	                 "UPDATE alert SET severity = ?, content = ?3 WHERE alert_id = ?2 AND active", "ii",
 	                 (int64_t)alert->severity, alert->alert_id);
 
-	return rc < 0 ? rc : run_with_content(state, statement, 2, alert, status);
+	return rc < 0 ? rc : run_with_content(statement, 2, alert, status);
 }
 
 int alert_log_clear(struct state *state, int64_t alert_id, int64_t now_ns, struct status *status) {
