@@ -40,11 +40,11 @@ static bool is_banned(const struct pathcomp_search *search, uint32_t arc) {
 static bool may_pass(const struct flood *flood, uint32_t arc, enum condition condition) {
 	const struct pathcomp_room *room = flood->room;
 
-	if (room->refusals[arc] == PATHCOMP_ABSENT)
+	if (room_refusal(room, arc) == PATHCOMP_ABSENT)
 		return false;
 	if (condition == EXISTS)
 		return true;
-	if (room->refusals[arc] == PATHCOMP_DOWN)
+	if (room_refusal(room, arc) == PATHCOMP_DOWN)
 		return false;
 	if (condition == IS_UP)
 		return true;
@@ -178,9 +178,9 @@ static int explain_legs(struct flood *flood, const struct pathcomp_request *requ
 }
 
 static int64_t relaxed_bps(const struct pathcomp_room *room, uint32_t arc, enum condition condition) {
-	if (room->refusals[arc] == PATHCOMP_ABSENT)
+	if (room_refusal(room, arc) == PATHCOMP_ABSENT)
 		return INT64_MIN;
-	if (condition >= IS_UP && room->refusals[arc] == PATHCOMP_DOWN)
+	if (condition >= IS_UP && room_refusal(room, arc) == PATHCOMP_DOWN)
 		return INT64_MIN;
 	return condition >= HAS_ROOM ? room_available(room, arc) : PATHCOMP_UNLIMITED;
 }

@@ -1,9 +1,11 @@
 // A topology as compressed sparse rows. Each link is an edge at both of its ends, also when it is
 // unidirectional, so that the same rows serve searches in both senses; whether an arc may be taken is asked
-// of the room. Nodes are renumbered breadth first, so that what a search touches lies together. Ids are
-// looked up by bisection.
+// of the room. Nodes are renumbered breadth first from the least id, so that what a search touches lies
+// together. Ids are looked up by bisection.
 // SPDX-License-Identifier: MIT
 #include "graph.h"
+
+#include "contraction.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,8 +14,9 @@
 
 #define MICRO 1e6
 
-// Searches from both ends compare four times the length of a path.
+// Searches from both ends compare up to six times the length of a path.
 #define METRIC_BITS 60
+#define NARROW_BITS 61
 
 static const char *node_id(const struct topology *topology, uint32_t i) {
 	return topology->nodes[i].id;
@@ -45,13 +48,22 @@ static uint32_t *sorted(const struct topology *topology, uint32_t n,
 	return order;
 }
 
-static int bisect(const struct topology *topology, const uint32_t *order, uint32_t n,
-                  const char *(*id_of)(const struct topology *, uint32_t), const char *id, uint32_t *ret) {
+static const char *number_id(const struct pathcomp_graph *graph, uint32_t node) {
+	return node_id(graph->topology, graph->index_of[node]);
+}
+
+static const char *index_id(const struct pathcomp_graph *graph, uint32_t link) {
+	return link_id(graph->topology, link);
+}
+
+static int bisect(const struct pathcomp_graph *graph, const uint32_t *order, uint32_t n,
+                  const char *(*id_of)(const struct pathcomp_graph *, uint32_t), const char *id,
+                  uint32_t *ret) {
 	uint32_t low = 0, high = n;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		int difference = strcmp(id_of(topology, order[middle]), id);
+		int difference = strcmp(id_of(graph, order[middle]), id);
 
 		if (difference == 0) {
 			*ret = order[middle];
@@ -65,21 +77,12 @@ static int bisect(const struct topology *topology, const uint32_t *order, uint32
 	return -ENOENT;
 }
 
-static int find_index(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
-	return bisect(graph->topology, graph->node_order, graph->n_nodes, node_id, id, ret);
-}
-
 int pathcomp_graph_find_node(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
-	uint32_t index;
-
-	if (find_index(graph, id, &index) < 0)
-		return -ENOENT;
-	*ret = graph->number_of[index];
-	return 0;
+	return bisect(graph, graph->node_order, graph->n_nodes, number_id, id, ret);
 }
 
 int pathcomp_graph_find_link(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
-	return bisect(graph->topology, graph->link_order, graph->n_links, link_id, id, ret);
+	return bisect(graph, graph->link_order, graph->n_links, index_id, id, ret);
 }
 
 int pathcomp_graph_find_srlg(const struct pathcomp_graph *graph, const char *id, uint32_t *ret) {
@@ -134,31 +137,52 @@ static void extend(struct extent *extent, uint64_t value) {
 	extent->unit = common_divisor(extent->unit, value);
 }
 
-// No path takes a link or a node twice: the most that a path can add up to, in units.
-static bool fits_in(const struct pathcomp_graph *graph, struct extent *extent, unsigned bits) {
+// No path takes a link or a node twice: the bits of the most that a path can add up to, in units.
+static unsigned bits_of(const struct pathcomp_graph *graph, struct extent *extent) {
+	double most = fmin(extent->sum, extent->most * graph->n_nodes) * (1 + 1e-9);
+
 	if (extent->unit == 0)
 		extent->unit = 1;
-	return fmin(extent->sum, extent->most * graph->n_nodes) / (double)extent->unit < ldexp(1, (int)bits);
+	return most < 1 ? 0 : (unsigned)ilogb(most / (double)extent->unit + 1) + 1;
+}
+
+static void lay_out(struct pathcomp_graph *graph, unsigned hop_bits, unsigned latency_bits) {
+	graph->measures[PATH_METRIC_COST] =
+	        (struct measure){.cost_mask = UINT64_MAX,
+	                         .cost_shift = (uint8_t)(hop_bits + latency_bits),
+	                         .latency_shift = (uint8_t)hop_bits,
+	                         .metric_shift = (uint8_t)(hop_bits + latency_bits)};
+	graph->measures[PATH_METRIC_LATENCY] =
+	        (struct measure){.latency_shift = (uint8_t)hop_bits, .metric_shift = (uint8_t)hop_bits};
+	graph->measures[PATH_METRIC_HOPS] =
+	        (struct measure){.hop_shift = (uint8_t)latency_bits, .metric_shift = (uint8_t)latency_bits};
 }
 
 static int weigh_links(struct pathcomp_graph *graph, struct status *status) {
 	struct extent cost = {0}, latency = {0};
+	unsigned hop_bits = 0, cost_bits, latency_bits;
 
-	while (graph->n_nodes >> graph->hop_bits != 0)
-		graph->hop_bits++;
+	while (graph->n_nodes >> hop_bits != 0)
+		hop_bits++;
 	for (uint32_t i = 0; i < graph->n_links; i++) {
 		extend(&cost, graph_cost_micro(graph, i));
 		extend(&latency, graph_latency_ns(graph, i));
 	}
-	if (!fits_in(graph, &cost, METRIC_BITS) || !fits_in(graph, &latency, METRIC_BITS - graph->hop_bits))
+	cost_bits = bits_of(graph, &cost);
+	latency_bits = bits_of(graph, &latency);
+	if (cost_bits > METRIC_BITS || latency_bits + hop_bits > METRIC_BITS)
 		return status_set(status, STATUS_INVALID_ARGUMENT,
 		                  "links: the %s of a path may add up to more than an exact sum can hold",
-		                  fits_in(graph, &cost, METRIC_BITS) ? "latencies" : "costs");
+		                  cost_bits > METRIC_BITS ? "costs" : "latencies");
+	lay_out(graph, hop_bits, latency_bits);
+	graph->narrow = cost_bits + latency_bits + hop_bits <= NARROW_BITS &&
+	                cost.most / (double)cost.unit < WEIGHT_LARGE &&
+	                latency.most / (double)latency.unit < WEIGHT_LARGE;
 	graph->cost_unit = cost.unit;
 	graph->latency_unit = latency.unit;
 	for (uint32_t i = 0; i < graph->n_links; i++) {
 		graph->ranks[graph->link_order[i]] = i;
-		graph->one_way[i] = !graph->topology->links[i].bidirectional;
+		graph->one_way[i / 8] |= (uint8_t)(!graph->topology->links[i].bidirectional << i % 8);
 	}
 	return 0;
 }
@@ -172,8 +196,8 @@ static int find_ends(const struct pathcomp_graph *graph, uint32_t *ends) {
 	for (uint32_t i = 0; i < graph->n_links; i++) {
 		const struct link *link = &graph->topology->links[i];
 
-		if ((rc = find_index(graph, link->a, &ends[2 * i])) < 0 ||
-		    (rc = find_index(graph, link->z, &ends[2 * i + 1])) < 0)
+		if ((rc = pathcomp_graph_find_node(graph, link->a, &ends[2 * i])) < 0 ||
+		    (rc = pathcomp_graph_find_node(graph, link->z, &ends[2 * i + 1])) < 0)
 			return rc;
 	}
 	return 0;
@@ -190,8 +214,8 @@ static void fill_rows(struct pathcomp_graph *graph, const uint32_t *ends, uint32
 	for (uint32_t node = 0; node < graph->n_nodes; node++)
 		graph->first[node + 1] += graph->first[node];
 	memcpy(next, graph->first, graph->n_nodes * sizeof(*next));
-	for (uint32_t arc = 0; arc < 2 * graph->n_links; arc++) {
-		uint32_t at = next[ends[arc]]++, link = pathcomp_arc_link(arc);
+	for (uint32_t i = 0; i < 2 * graph->n_links; i++) {
+		uint32_t link = graph->link_order[i / 2], arc = 2 * link + i % 2, at = next[ends[arc]]++;
 
 		graph->edge_of[arc] = at;
 		graph->edges[at] = (struct edge){
@@ -203,25 +227,27 @@ static void fill_rows(struct pathcomp_graph *graph, const uint32_t *ends, uint32
 	}
 }
 
-// Breadth first over all components. 'queue' has room for all nodes and becomes index_of.
-static void renumber(struct pathcomp_graph *graph, uint32_t *queue) {
-	uint32_t head = 0, tail = 0;
+// Breadth first over all components, each from its least id. Fills index_of.
+static void renumber(struct pathcomp_graph *graph, uint32_t *number_of) {
+	uint32_t head = 0, tail = 0, *queue = graph->index_of;
 
-	memset(graph->number_of, 0xff, graph->n_nodes * sizeof(*graph->number_of));
-	for (uint32_t start = 0; start < graph->n_nodes; start++) {
-		if (graph->number_of[start] != UINT32_MAX)
+	memset(number_of, 0xff, graph->n_nodes * sizeof(*number_of));
+	for (uint32_t i = 0; i < graph->n_nodes; i++) {
+		uint32_t start = graph->node_order[i];
+
+		if (number_of[start] != UINT32_MAX)
 			continue;
-		graph->number_of[start] = tail;
+		number_of[start] = tail;
 		queue[tail++] = start;
 		while (head < tail) {
 			uint32_t node = queue[head++];
 
-			for (uint32_t i = graph->first[node]; i < graph->first[node + 1]; i++) {
-				uint32_t other = graph->edges[i].other;
+			for (uint32_t at = graph->first[node]; at < graph->first[node + 1]; at++) {
+				uint32_t other = graph->edges[at].other;
 
-				if (graph->number_of[other] != UINT32_MAX)
+				if (number_of[other] != UINT32_MAX)
 					continue;
-				graph->number_of[other] = tail;
+				number_of[other] = tail;
 				queue[tail++] = other;
 			}
 		}
@@ -235,12 +261,16 @@ static int build_rows(struct pathcomp_graph *graph) {
 
 	if (ends == NULL || next == NULL)
 		return -ENOMEM;
+	for (uint32_t i = 0; i < graph->n_nodes; i++) // until they have numbers of their own
+		graph->index_of[i] = i;
 	if ((rc = find_ends(graph, ends)) < 0)
 		return rc;
 	fill_rows(graph, ends, next);
-	renumber(graph, graph->index_of);
+	renumber(graph, next);
 	for (uint32_t arc = 0; arc < 2 * graph->n_links; arc++)
-		ends[arc] = graph->number_of[ends[arc]];
+		ends[arc] = next[ends[arc]];
+	for (uint32_t i = 0; i < graph->n_nodes; i++)
+		graph->node_order[i] = next[graph->node_order[i]];
 	fill_rows(graph, ends, next);
 	return 0;
 }
@@ -252,15 +282,13 @@ static int take_memory(struct pathcomp_graph *graph) {
 	graph->edges = malloc(2 * n_links * sizeof(*graph->edges));
 	graph->edge_of = malloc(2 * n_links * sizeof(*graph->edge_of));
 	graph->ranks = malloc(n_links * sizeof(*graph->ranks));
-	graph->one_way = malloc(n_links);
-	graph->number_of = malloc(n_nodes * sizeof(*graph->number_of));
+	graph->one_way = calloc(n_links / 8 + 1, 1);
 	graph->index_of = malloc(n_nodes * sizeof(*graph->index_of));
 	graph->node_order = sorted(graph->topology, graph->n_nodes, compare_nodes);
 	graph->link_order = sorted(graph->topology, graph->n_links, compare_links);
 	return graph->first == NULL || graph->edges == NULL || graph->edge_of == NULL ||
-	                       graph->ranks == NULL || graph->one_way == NULL || graph->number_of == NULL ||
-	                       graph->index_of == NULL || graph->node_order == NULL ||
-	                       graph->link_order == NULL
+	                       graph->ranks == NULL || graph->one_way == NULL || graph->index_of == NULL ||
+	                       graph->node_order == NULL || graph->link_order == NULL
 	               ? -ENOMEM
 	               : 0;
 }
@@ -291,13 +319,23 @@ void pathcomp_graph_free(struct pathcomp_graph *graph) {
 	free(graph->edge_of);
 	free(graph->ranks);
 	free(graph->one_way);
-	free(graph->number_of);
 	free(graph->index_of);
 	free(graph->node_order);
 	free(graph->link_order);
 	srlgs_free(graph->srlgs);
 	landmarks_free(graph->landmarks);
+	contraction_free(graph->contraction);
 	free(graph);
+}
+
+void landmarks_free(struct landmarks *landmarks) {
+	if (landmarks == NULL)
+		return;
+	for (int metric = 0; metric < N_path_metrics; metric++) {
+		free(landmarks->metrics[metric].table);
+		free(landmarks->metrics[metric].distances);
+	}
+	free(landmarks);
 }
 
 const struct topology *pathcomp_graph_topology(const struct pathcomp_graph *graph) {

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "graph.h"
+#include "length.h"
 
 #include <stdlib.h>
 
@@ -55,12 +55,19 @@ static inline void heap_put(struct heap *heap, uint32_t item, span key) {
 	heap->list[slot] = (struct heap_entry){key, item};
 }
 
+// Without branches where there are all four: which child is the least can't be foreseen.
 static inline size_t heap_least_child(const struct heap *heap, size_t first) {
-	size_t end = first + HEAP_ARITY < heap->n ? first + HEAP_ARITY : heap->n, least = first;
+	const struct heap_entry *child = &heap->list[first];
+	size_t least = first;
 
-	for (size_t child = first + 1; child < end; child++) {
-		if (heap->list[child].key < heap->list[least].key)
-			least = child;
+	if (first + HEAP_ARITY <= heap->n) {
+		size_t left = child[1].key < child[0].key, right = 2 + (child[3].key < child[2].key);
+
+		return first + (child[right].key < child[left].key ? right : left);
+	}
+	for (size_t i = first + 1; i < heap->n; i++) {
+		if (heap->list[i].key < heap->list[least].key)
+			least = i;
 	}
 	return least;
 }

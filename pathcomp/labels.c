@@ -6,7 +6,7 @@
 // path must not come by a node twice and nothing can be dropped: simple paths through given nodes are a hard
 // problem, mostly easy, and the work has a limit.
 // SPDX-License-Identifier: MIT
-#include "search.h"
+#include "engine.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -76,9 +76,10 @@ static int measure_legs(struct pathcomp_search *search, const struct query *quer
 	if (rest == NULL || bounds == NULL)
 		return -ENOMEM;
 	leg_query.metric = metric;
+	leg_query.measure = &search->graph->measures[metric];
 	for (size_t leg = reach->n_legs; leg-- > 0;) {
 		leg_query.to = leg_end(reach, query, leg);
-		if ((rc = search_measure(search, &leg_query, false, &bounds[leg * n_nodes])) < 0)
+		if ((rc = engine_measure(search, &leg_query, &bounds[leg * n_nodes])) < 0)
 			return rc;
 		if (leg > 0) {
 			span over = bounds[leg * n_nodes + leg_end(reach, query, leg - 1)];
@@ -219,14 +220,17 @@ static bool is_hopeless(const struct reach *reach, const struct label *label) {
 		span bound = bound_of(reach, reach->latencies, reach->rest[1], label);
 
 		if (bound == LENGTH_INFINITE ||
-		    label->latency_ns + length_metric(bound) * reach->graph->latency_unit >
+		    label->latency_ns + length_metric(bound, &reach->graph->measures[PATH_METRIC_LATENCY]) *
+		                                reach->graph->latency_unit >
 		            conditions->max_latency_ns)
 			return true;
 	}
 	if (reach->hops != NULL) {
 		span bound = bound_of(reach, reach->hops, reach->rest[2], label);
 
-		return bound == LENGTH_INFINITE || label->hops + length_metric(bound) > conditions->max_hops;
+		return bound == LENGTH_INFINITE ||
+		       label->hops + length_metric(bound, &reach->graph->measures[PATH_METRIC_HOPS]) >
+		               conditions->max_hops;
 	}
 	return false;
 }
@@ -254,12 +258,13 @@ static bool comes_by_twice(const struct work *work, uint32_t parent, uint32_t no
 
 // With via only what is the same path could be compared.
 static bool is_dominated(struct work *work, uint32_t candidate) {
+	const struct measure *measure = work->query->measure;
 	struct label *labels = work->labels, *new = &labels[candidate];
 
 	for (uint32_t at = work->of_node[new->node]; at != NONE; at = labels[at].next) {
 		struct label *old = &labels[at];
 
-		if (old->dead || length_metric(old->length) > length_metric(new->length) ||
+		if (old->dead || length_metric(old->length, measure) > length_metric(new->length, measure) ||
 		    old->latency_ns > new->latency_ns || old->hops > new->hops)
 			continue;
 		if (old->length != new->length || compare_ids(work, at, candidate) < 0)
@@ -303,7 +308,7 @@ static int expand(struct work *work, uint32_t from) {
 		if (!query_fits(work->search, work->query, i, false) ||
 		    (work->reach->n_legs > 1 && comes_by_twice(work, from, edge->other)))
 			continue;
-		label.length += edge_length(graph, edge, work->query->metric);
+		label.length += edge_length(graph, edge, work->query->measure);
 		label.latency_ns += graph_latency_ns(graph, pathcomp_arc_link(edge->arc));
 		label.hops++;
 		label.parent = from;
@@ -325,7 +330,7 @@ static int begin(struct work *work, const uint32_t *root, size_t n_root) {
 	for (size_t i = 0; i < n_root; i++) {
 		if (!take_via(work, &label))
 			return 0;
-		label.length += edge_length(graph, graph_edge(graph, root[i]), work->query->metric);
+		label.length += edge_length(graph, graph_edge(graph, root[i]), work->query->measure);
 		label.latency_ns += graph_latency_ns(graph, pathcomp_arc_link(root[i]));
 		label.hops++;
 		label.node = pathcomp_arc_to(graph, root[i]);

@@ -3,7 +3,8 @@
 // Small graphs get a table of all pairs; large ones the distances to a few landmarks far from each other
 // (Goldberg and Harrelson, Computing the Shortest Path: A* Search Meets Graph Theory, 2005).
 // SPDX-License-Identifier: MIT
-#include "search.h"
+#include "contraction.h"
+#include "engine.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,52 +12,37 @@
 #define TABLE_NODES   1024
 #define DISTANCE_BITS 31
 
-struct metric_bounds {
-	span *table;         // of all pairs
-	uint32_t *distances; // to landmarks
-	unsigned shift;      // they are of weights without their lowest bits
-};
-
-struct landmarks {
-	struct metric_bounds metrics[N_path_metrics];
-};
-
-void landmarks_free(struct landmarks *landmarks) {
-	if (landmarks == NULL)
-		return;
-	for (int metric = 0; metric < N_path_metrics; metric++) {
-		free(landmarks->metrics[metric].table);
-		free(landmarks->metrics[metric].distances);
-	}
-	free(landmarks);
-}
-
-struct bounds landmarks_bounds(const struct pathcomp_graph *graph, enum path_metrics metric, uint32_t from,
-                               uint32_t to) {
-	struct bounds bounds = {0};
+void landmarks_bounds(const struct pathcomp_graph *graph, enum path_metrics metric, uint32_t from,
+                      uint32_t to, struct bounds *ret) {
 	const struct metric_bounds *of;
 
+	ret->to_target = ret->to_source = NULL;
+	ret->distances = NULL;
+	ret->shift = 0;
+	ret->apart = false;
 	if (graph->landmarks == NULL)
-		return bounds;
+		return;
 	of = &graph->landmarks->metrics[metric];
 	if (of->table != NULL) {
-		bounds.to_target = &of->table[(size_t)to * graph->n_nodes];
+		const span *table = of->table;
+
+		ret->to_target = &table[(size_t)to * graph->n_nodes];
+		ret->to_source = &table[(size_t)from * graph->n_nodes];
+		ret->apart = ret->to_target[from] == LENGTH_INFINITE;
 	} else if (of->distances != NULL) {
-		bounds.distances = of->distances;
-		bounds.shift = of->shift;
-		memcpy(bounds.of_source, &of->distances[(size_t)from * LANDMARKS], sizeof(bounds.of_source));
-		memcpy(bounds.of_target, &of->distances[(size_t)to * LANDMARKS], sizeof(bounds.of_target));
+		ret->distances = of->distances;
+		ret->shift = of->shift + graph->measures[metric].metric_shift;
+		memcpy(ret->of_source, &of->distances[(size_t)from * LANDMARKS], sizeof(ret->of_source));
+		memcpy(ret->of_target, &of->distances[(size_t)to * LANDMARKS], sizeof(ret->of_target));
 		for (int i = 0; i < LANDMARKS; i++)
-			bounds.apart |=
-			        (bounds.of_source[i] == UINT32_MAX) != (bounds.of_target[i] == UINT32_MAX);
+			ret->apart |= (ret->of_source[i] == UINT32_MAX) != (ret->of_target[i] == UINT32_MAX);
 	}
-	return bounds;
 }
 
 // Lengths from one node to all, over all edges, without the lowest bits of the metric.
 struct spread {
 	const struct pathcomp_graph *graph;
-	enum path_metrics metric;
+	const struct measure *measure;
 	unsigned shift; // 0: whole lengths; else only the metric counts
 	bool metric_only;
 	struct heap heap;
@@ -64,9 +50,9 @@ struct spread {
 };
 
 static span spread_weight(const struct spread *spread, const struct edge *edge) {
-	span weight = edge_length(spread->graph, edge, spread->metric);
+	span weight = edge_length(spread->graph, edge, spread->measure);
 
-	return spread->metric_only ? (span)(length_metric(weight) >> spread->shift) : weight;
+	return spread->metric_only ? (span)(length_metric(weight, spread->measure) >> spread->shift) : weight;
 }
 
 static int spread_from(struct spread *spread, uint32_t start) {
@@ -97,7 +83,7 @@ static int spread_from(struct spread *spread, uint32_t start) {
 
 static int make_table(const struct pathcomp_graph *graph, enum path_metrics metric,
                       struct metric_bounds *ret) {
-	struct spread spread = {.graph = graph, .metric = metric};
+	struct spread spread = {.graph = graph, .measure = &graph->measures[metric]};
 	size_t n = graph->n_nodes;
 	span *table = malloc(n * n * sizeof(*table));
 	int rc = table == NULL ? -ENOMEM : 0;
@@ -169,7 +155,7 @@ static int place(struct spread *spread, uint32_t start, span *nearest, uint32_t 
 
 static int make_landmarks(const struct pathcomp_graph *graph, enum path_metrics metric,
                           struct metric_bounds *ret) {
-	struct spread spread = {.graph = graph, .metric = metric, .metric_only = true};
+	struct spread spread = {.graph = graph, .measure = &graph->measures[metric], .metric_only = true};
 	CLEANUP(freep) span *lengths = malloc(graph->n_nodes * sizeof(*lengths));
 	CLEANUP(freep) span *nearest = malloc(graph->n_nodes * sizeof(*nearest));
 	CLEANUP(freep) uint32_t *distances = malloc((size_t)graph->n_nodes * LANDMARKS * sizeof(*distances));
@@ -194,9 +180,11 @@ static int make_landmarks(const struct pathcomp_graph *graph, enum path_metrics 
 	return 0;
 }
 
-int pathcomp_graph_prepare(struct pathcomp_graph *graph, enum path_metrics metric) {
+int engine_prepare(struct pathcomp_graph *graph, enum path_metrics metric) {
 	struct metric_bounds *of;
 
+	if (graph->contraction == NULL && contraction_new(graph, &graph->contraction) < 0)
+		return -ENOMEM;
 	if (graph->landmarks == NULL)
 		graph->landmarks = calloc(1, sizeof(*graph->landmarks));
 	if (graph->landmarks == NULL)

@@ -11,10 +11,8 @@ void path_append(struct pathcomp_path *path, const struct pathcomp_room *room, u
 	int64_t available_bps = room_available(room, arc);
 
 	path->arcs[path->n_arcs++] = arc;
-	path->cost_micro += edge->cost == WEIGHT_LARGE ? graph_cost_micro(graph, pathcomp_arc_link(arc))
-	                                               : edge->cost * graph->cost_unit;
-	path->latency_ns += edge->latency == WEIGHT_LARGE ? graph_latency_ns(graph, pathcomp_arc_link(arc))
-	                                                  : edge->latency * graph->latency_unit;
+	path->cost_micro += graph_edge_cost_micro(graph, edge);
+	path->latency_ns += graph_edge_latency_ns(graph, edge);
 	if (available_bps < path->bottleneck_bps)
 		path->bottleneck_bps = available_bps;
 }
@@ -30,15 +28,6 @@ int pathcomp_room_path(const struct pathcomp_room *room, const uint32_t *arcs, s
 		path_append(&path, room, arcs[i]);
 	*ret = path;
 	return 0;
-}
-
-span path_length(const struct pathcomp_graph *graph, const uint32_t *arcs, size_t n_arcs,
-                 enum path_metrics metric) {
-	span sum = 0;
-
-	for (size_t i = 0; i < n_arcs; i++)
-		sum += edge_length(graph, graph_edge(graph, arcs[i]), metric);
-	return sum;
 }
 
 int path_copy(const struct pathcomp_path *path, struct pathcomp_path *ret) {

@@ -15,8 +15,9 @@
 //
 // Algorithms. Dijkstra's (Numerische Mathematik 1, 1959) from both ends on (metric, latency, hops) as one
 // number; goal-directed by a table of all pairs or by landmarks where a graph was prepared
-// (pathcomp_graph_prepare()), which never changes an answer. Yen's and Lawler's for several paths, Suurballe's
-// for pairs, labels under limits. Each is named where it is.
+// (pathcomp_graph_prepare()). A search that is asked often about one room makes itself exact lengths, when they
+// are worth it. None of it changes an answer. Yen's and Lawler's for several paths, Suurballe's for pairs, labels
+// under limits. Each is named where it is.
 //
 // Ownership. _new allocates, _free and _fini release, both accept NULL or zeroes. A graph points into its
 // topology, a room into its graph, capacities and ledger, a search into its graph: keep the former as long
@@ -153,6 +154,10 @@ int pathcomp_room_new(const struct pathcomp_graph *, const struct pathcomp_capac
 void pathcomp_room_free(struct pathcomp_room *);
 DEFINE_CLEANUP(struct pathcomp_room *, pathcomp_room_free)
 
+// Takes in other capacities, window and ledger in place of those it has: a new forecast, in the memory of the old.
+void pathcomp_room_load(struct pathcomp_room *, const struct pathcomp_capacity *capacities,
+                        struct pathcomp_window window, const struct pathcomp_ledger *ledger);
+
 // Takes in what the capacity or the ledger says now about an arc.
 void pathcomp_room_refresh(struct pathcomp_room *, uint32_t arc);
 
@@ -223,7 +228,7 @@ int pathcomp_search_several(struct pathcomp_search *, const struct pathcomp_room
                             const struct pathcomp_request *, size_t k, struct pathcomp_paths *ret);
 
 // The pair of least total metric, latency and hops that has no link, no node but the ends, or no shared-risk
-// group (and no link) in common; of several such pairs, one. The better path is first.
+// group (and no link) in common; of several such pairs, one that depends on ids alone. The better path is first.
 int pathcomp_search_disjoint(struct pathcomp_search *, const struct pathcomp_room *,
                              const struct pathcomp_request *, enum disjoint_kinds,
                              struct pathcomp_paths *ret);

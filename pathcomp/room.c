@@ -8,17 +8,22 @@
 #include <string.h>
 
 #define BPS_PER_GBPS 1e9
+#define FETCH_AHEAD  48 // arcs
+
+// As llround(), but without a call: a room of many links is made of millions of these.
+static inline int64_t whole_bps(double gbps) {
+	double bps = gbps * BPS_PER_GBPS, rest;
+	int64_t whole;
+
+	if (!(fabs(bps) < (double)PATHCOMP_BPS_MAX))
+		return isnan(bps) ? 0 : bps > 0 ? PATHCOMP_BPS_MAX : -PATHCOMP_BPS_MAX;
+	whole = (int64_t)bps;
+	rest = bps - (double)whole; // exact
+	return whole + (rest >= 0.5) - (rest <= -0.5);
+}
 
 int64_t pathcomp_bps(double gbps) {
-	double bps = gbps * BPS_PER_GBPS;
-
-	if (isnan(bps))
-		return 0;
-	if (bps >= (double)PATHCOMP_BPS_MAX)
-		return PATHCOMP_BPS_MAX;
-	if (bps <= -(double)PATHCOMP_BPS_MAX)
-		return -PATHCOMP_BPS_MAX;
-	return llround(bps);
+	return whole_bps(gbps);
 }
 
 static enum pathcomp_refusal refusal_of(const struct pathcomp_capacity *capacity,
@@ -112,19 +117,67 @@ struct pathcomp_view pathcomp_room_view(const struct pathcomp_room *room, uint32
 	return view;
 }
 
-void pathcomp_room_refresh(struct pathcomp_room *room, uint32_t arc) {
+static uint64_t new_version(void) {
+	static _Atomic uint64_t latest;
+
+	return ++latest;
+}
+
+// What is free on an arc, as it stands in a room.
+static int64_t weigh_whole(const struct pathcomp_room *room, uint32_t arc) {
 	struct pathcomp_view view = pathcomp_room_view(room, arc);
 
-	room->refusals[arc] = (uint8_t)view.refusal;
-	room_set_available(room, arc, view.refusal == PATHCOMP_USABLE ? view.available_bps : INT64_MIN);
+	return view.refusal == PATHCOMP_USABLE ? view.available_bps : ROOM_REFUSED(view.refusal);
+}
+
+// The same in short for what most arcs are: one figure for the whole window, nothing held.
+static inline int64_t weigh_arc(const struct pathcomp_room *room, uint32_t arc) {
+	const struct pathcomp_capacity *capacity = &room->capacities[arc];
+	bool forecast = !isnan(capacity->forecast_gbps);
+
+	if (capacity->state != STATE_UP || capacity->n_series > 0 || isnan(capacity->total_gbps) ||
+	    (!forecast && isnan(capacity->current_gbps)) || !ledger_is_empty(room->ledger, arc) ||
+	    !graph_has_arc(room->graph, arc))
+		return weigh_whole(room, arc);
+	return whole_bps(capacity->total_gbps) -
+	       whole_bps(forecast ? capacity->forecast_gbps : capacity->current_gbps) -
+	       whole_bps(capacity->reserved_gbps);
+}
+
+static void fill(struct pathcomp_room *room) {
+	const uint32_t *edge_of = room->graph->edge_of, n_arcs = 2 * room->graph->n_links;
+
+	room->version = new_version();
+	for (uint32_t arc = 0; arc < n_arcs; arc += 2) {
+		if (arc + FETCH_AHEAD < n_arcs) { // they lie anywhere
+			__builtin_prefetch(&room->free[edge_of[arc + FETCH_AHEAD]], 1);
+			__builtin_prefetch(&room->free[edge_of[arc + FETCH_AHEAD + 1]], 1);
+		}
+		int64_t forward_bps = weigh_arc(room, arc), reverse_bps = weigh_arc(room, arc + 1);
+
+		room->free[edge_of[arc]] = (struct free_pair){forward_bps, reverse_bps};
+		room->free[edge_of[arc + 1]] = (struct free_pair){reverse_bps, forward_bps};
+	}
+}
+
+void pathcomp_room_load(struct pathcomp_room *room, const struct pathcomp_capacity *capacities,
+                        struct pathcomp_window window, const struct pathcomp_ledger *ledger) {
+	room->capacities = capacities;
+	room->window = window;
+	room->ledger = ledger;
+	fill(room);
+}
+
+void pathcomp_room_refresh(struct pathcomp_room *room, uint32_t arc) {
+	room_set_available(room, arc, weigh_arc(room, arc));
+	room->version = new_version();
 }
 
 static int take_memory(struct pathcomp_room *room) {
 	size_t n_arcs = 2 * (size_t)room->graph->n_links;
 
 	room->free = malloc((n_arcs + 1) * sizeof(*room->free));
-	room->refusals = malloc(n_arcs + 1);
-	return room->free == NULL || room->refusals == NULL ? -ENOMEM : 0;
+	return room->free == NULL ? -ENOMEM : 0;
 }
 
 int pathcomp_room_new(const struct pathcomp_graph *graph, const struct pathcomp_capacity *capacities,
@@ -133,11 +186,10 @@ int pathcomp_room_new(const struct pathcomp_graph *graph, const struct pathcomp_
 	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = calloc(1, sizeof(*room));
 	if (room == NULL)
 		return -ENOMEM;
-	*room = (struct pathcomp_room){graph, capacities, ledger, window, policy, NULL, NULL};
+	*room = (struct pathcomp_room){graph, capacities, ledger, window, policy, NULL, 0};
 	if (take_memory(room) < 0)
 		return -ENOMEM;
-	for (uint32_t arc = 0; arc < 2 * graph->n_links; arc++)
-		pathcomp_room_refresh(room, arc);
+	fill(room);
 
 	*ret = room;
 	room = NULL;
@@ -151,10 +203,10 @@ int room_copy(const struct pathcomp_room *room, struct pathcomp_room **ret) {
 	if (copy == NULL)
 		return -ENOMEM;
 	*copy = *room;
+	copy->version = new_version();
 	if (take_memory(copy) < 0)
 		return -ENOMEM;
 	memcpy(copy->free, room->free, n_arcs * sizeof(*copy->free));
-	memcpy(copy->refusals, room->refusals, n_arcs);
 
 	*ret = copy;
 	copy = NULL;
@@ -165,6 +217,5 @@ void pathcomp_room_free(struct pathcomp_room *room) {
 	if (room == NULL)
 		return;
 	free(room->free);
-	free(room->refusals);
 	free(room);
 }

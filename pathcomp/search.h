@@ -1,51 +1,55 @@
-// search.h: the engine under all searches: what may be taken, lengths, and shortest paths under bans.
+// search.h: what all searches share: what may be taken, and the queries that they answer.
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "heap.h"
 #include "room.h"
+
+#include <errno.h>
 
 // Why a link or node is left out, a bit each.
 enum ban { BAN_REQUEST = 1, BAN_SPUR = 2, BAN_PAIR = 4 };
 
+// A list of numbers that grows.
+struct numbers {
+	uint32_t *list;
+	size_t n, capacity;
+};
+
+void numbers_fini(struct numbers *);
+int numbers_grow(struct numbers *);
+
+static inline int numbers_add(struct numbers *numbers, uint32_t number) {
+	if (numbers->n == numbers->capacity && numbers_grow(numbers) < 0)
+		return -ENOMEM;
+	numbers->list[numbers->n++] = number;
+	return 0;
+}
+
 struct banned {
-	uint8_t *reasons; // of each link or node
-	uint32_t *list;   // those that have any, in the order they got it
-	size_t n;
+	uint8_t *reasons;    // of each link or node
+	struct numbers list; // those that have any, in the order they got it
 };
 
-struct record {
-	span length;
-	int64_t potential;   // of searches from both ends: bound to the target less bound to the source
-	uint32_t generation; // of the search that wrote it
-	uint8_t state;
-};
-
-enum { OPEN, SETTLED, ON_BEST_PATH };
-
-enum side { FROM_SOURCE, FROM_TARGET };
+struct engine; // the memory of searches for lengths of the graph's size
+struct engine_calls;
 
 struct pathcomp_search {
 	const struct pathcomp_graph *graph;
-	uint32_t generation;
-	struct record *records[2]; // of each side
-	struct heap heaps[2];
-	uint32_t *crossings; // nodes where a best path leaves what was reached from the source
-	size_t n_crossings, crossings_capacity;
-	uint32_t *stack;   // of nodes or arcs, for one step at a time
-	uint32_t *flooded; // the number of the last search that flooded a node
 	struct banned links, nodes;
+	struct engine *engine;
+	const struct engine_calls *calls;
+	bool failed; // there was no memory for a ban: what is searched under it is void
 };
 
 // What one search is about.
 struct query {
 	const struct pathcomp_room *room;
+	const struct measure *measure; // of the metric
 	uint32_t from, to;
 	int64_t demand_bps;
 	enum path_metrics metric;
-	double spare;          // share of each link's total that must stay free
-	bool filtered;         // are there bans, or a share to be spared?
-	const span *to_target; // exact lengths to the target, or less; NULL: not known
+	double spare;  // share of each link's total that must stay free
+	bool filtered; // are there bans, or a share to be spared?
 };
 
 void query_init(struct query *, const struct pathcomp_search *, const struct pathcomp_room *,
@@ -59,8 +63,8 @@ void search_unban(struct pathcomp_search *, enum ban);
 // The bans of a request's conditions.
 void search_ban_excluded(struct pathcomp_search *, const struct pathcomp_request *);
 
-// What a query may put on an arc: what is free less what is to be spared, INT64_MIN when it must not be
-// taken.
+// What a query may put on an arc: what is free less what is to be spared; refused (room_is_refused()) when it
+// must not be taken.
 int64_t query_available(const struct pathcomp_search *, const struct query *, uint32_t arc);
 
 bool query_passes(const struct pathcomp_search *, const struct query *, const struct edge *, bool backward);
@@ -75,63 +79,39 @@ static inline bool query_fits(const struct pathcomp_search *search, const struct
 	return !query->filtered || query_passes(search, query, &search->graph->edges[i], backward);
 }
 
-// The shortest path under the bans, without limits and via. As pathcomp_search_shortest().
-int search_run(struct pathcomp_search *, const struct query *, struct pathcomp_path *ret);
-
-// Lengths from every node to query->to (LENGTH_INFINITE: no way), up to query->from when 'until_source'; what
-// is not settled then has the length of the source. Returns 0, 1 when the source was not reached, or -ENOMEM.
-int search_measure(struct pathcomp_search *, const struct query *, bool until_source, span *ret);
+// The shortest path of a query whose bans are set, under the request's limits. As pathcomp_search_shortest().
+int search_query(struct pathcomp_search *, const struct query *, const struct pathcomp_request *,
+                 struct pathcomp_path *ret);
 
 // Adds an arc to a path whose 'arcs' have room for it, and sums up.
 void path_append(struct pathcomp_path *, const struct pathcomp_room *, uint32_t arc);
-span path_length(const struct pathcomp_graph *, const uint32_t *arcs, size_t n_arcs, enum path_metrics);
 int path_copy(const struct pathcomp_path *, struct pathcomp_path *ret);
 
 // As strcmp(), over the ids of links.
 int path_compare_ids(const struct pathcomp_graph *, const uint32_t *left, size_t n_left,
                      const uint32_t *right, size_t n_right);
 
-// ---- landmarks.c
-
-enum { LANDMARKS = 8 };
-
-// Bounds that the search of a pair may use; none where the metric was not prepared.
-struct bounds {
-	const span *to_target;     // exact on the graph when everything is up and empty; by node
-	const uint32_t *distances; // to the landmarks, LANDMARKS of each node
-	unsigned shift;
-	uint32_t of_source[LANDMARKS], of_target[LANDMARKS];
-	bool apart; // not connected, whatever the capacity
-};
-
-struct bounds landmarks_bounds(const struct pathcomp_graph *, enum path_metrics, uint32_t from, uint32_t to);
-
-// ---- labels.c: paths under limits and through given nodes
-
-// Lower bounds that the searches of one request share.
-struct reach;
-int reach_new(struct pathcomp_search *, const struct query *, const struct pathcomp_conditions *,
-              struct reach **ret);
-void reach_free(struct reach *);
-DEFINE_CLEANUP(struct reach *, reach_free)
-
-// The shortest continuation of the path 'root' (without arcs: from query->from), under the bans, within what
-// the limits leave. 'ret' is the continuation. Returns 0, 1, -ENOMEM, or -E2BIG when it is too much work.
-int reach_run(struct pathcomp_search *, const struct query *, const struct reach *, const uint32_t *root,
-              size_t n_root, struct pathcomp_path *ret);
-
-// ---- yen.c: loopless paths in order
-
-struct yen;
-int yen_new(struct pathcomp_search *, const struct pathcomp_room *, const struct pathcomp_request *,
-            struct yen **ret);
-void yen_free(struct yen *);
-DEFINE_CLEANUP(struct yen *, yen_free)
-
-// The next path; it stays the enumeration's. Returns 0, 1 when there is none, -ENOMEM, or -E2BIG.
-int yen_next(struct yen *, const struct pathcomp_path **ret);
-
 static inline bool conditions_limit(const struct pathcomp_conditions *conditions) {
 	return conditions != NULL && (conditions->max_latency_ns != UINT64_MAX ||
 	                              conditions->max_hops != UINT32_MAX || conditions->n_via > 0);
+}
+
+// ---- the searches for one size of lengths
+
+struct engine_calls {
+	int (*new)(const struct pathcomp_graph *, struct engine **ret);
+	void (*free)(struct engine *);
+	int (*prepare)(struct pathcomp_graph *, enum path_metrics);
+	int (*shortest)(struct pathcomp_search *, const struct query *, const struct pathcomp_request *,
+	                struct pathcomp_path *ret);
+	int (*several)(struct pathcomp_search *, const struct pathcomp_room *,
+	               const struct pathcomp_request *, size_t k, struct pathcomp_paths *ret);
+	int (*disjoint)(struct pathcomp_search *, const struct pathcomp_room *,
+	                const struct pathcomp_request *, enum disjoint_kinds, struct pathcomp_paths *ret);
+};
+
+extern const struct engine_calls engine_calls_64, engine_calls_128;
+
+static inline const struct engine_calls *engine_calls_of(const struct pathcomp_graph *graph) {
+	return graph->narrow ? &engine_calls_64 : &engine_calls_128;
 }

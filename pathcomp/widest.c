@@ -1,5 +1,7 @@
 // The most that a path can carry, and the least that must be added for one to carry a demand.
 // SPDX-License-Identifier: MIT
+#define LENGTH_BITS 128 // bit/s to add and hops, whatever the lengths of paths
+#include "heap.h"
 #include "search.h"
 
 #include <errno.h>
@@ -75,14 +77,12 @@ static int widest_limited(struct pathcomp_search *search, struct query *query,
 		return -ENOMEM;
 	high = collect_widths(search, query, widths);
 	while (low < high) { // all below `low` are carried, none from `high` on
-		CLEANUP(reach_freep) struct reach *reach = NULL;
 		CLEANUP(pathcomp_path_fini) struct pathcomp_path path = {0};
 		size_t middle = low + (high - low) / 2;
 		int rc;
 
 		query->demand_bps = widths[middle];
-		if ((rc = reach_new(search, query, request->conditions, &reach)) < 0 ||
-		    (rc = reach_run(search, query, reach, NULL, 0, &path)) < 0)
+		if ((rc = search_query(search, query, request, &path)) < 0)
 			return rc;
 		if (rc == 0)
 			low = middle + 1;
@@ -126,7 +126,7 @@ int pathcomp_search_widest(struct pathcomp_search *search, const struct pathcomp
 static int64_t shortfall_of(struct pathcomp_search *search, const struct query *query, uint32_t arc) {
 	int64_t available_bps = query_available(search, query, arc);
 
-	if (available_bps == INT64_MIN)
+	if (room_is_refused(available_bps))
 		return INT64_MAX;
 	if (available_bps >= query->demand_bps)
 		return 0;

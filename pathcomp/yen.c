@@ -1,16 +1,19 @@
 // Loopless paths in order (Yen, Management Science 17, 1971), each set of paths searched once (Lawler,
 // Management Science 18, 1972): a path that left its parent at one node is varied only from that node on.
-// Spurs go straight by exact lengths to the target, which are measured once.
+// Spurs go straight by exact lengths to the target, which are measured once; by them it is also known what a
+// spur is at least, so that only those are searched whose turn comes (as in Al Zoobi, Coudert and Nisse, Space
+// and Time Trade-Off for the k Shortest Simple Paths Problem, SEA 2020).
 // SPDX-License-Identifier: MIT
-#include "search.h"
+#include "engine.h"
 
 #include <errno.h>
 #include <string.h>
 
 struct candidate {
-	struct pathcomp_path path;
-	span length;
-	size_t deviation; // arcs that it shares with the path it was varied from
+	struct pathcomp_path path; // no arcs: not searched yet
+	span length;               // at least, as long as it is not
+	uint32_t parent;           // the found path that it is varied from
+	uint32_t deviation;        // arcs that it shares with that
 };
 
 struct yen {
@@ -20,6 +23,7 @@ struct yen {
 	span *to_target;     // otherwise
 	struct candidate *found, *waiting;
 	size_t n_found, n_waiting, found_capacity, waiting_capacity;
+	struct numbers taken; // links that found paths take from the node at hand
 	bool ended;
 };
 
@@ -36,6 +40,7 @@ void yen_free(struct yen *yen) {
 	candidates_free(yen->waiting, yen->n_waiting);
 	reach_free(yen->reach);
 	free(yen->to_target);
+	numbers_fini(&yen->taken);
 	free(yen);
 }
 
@@ -60,8 +65,7 @@ static int measure(struct yen *yen) {
 	yen->to_target = malloc(yen->search->graph->n_nodes * sizeof(*yen->to_target));
 	if (yen->to_target == NULL)
 		return -ENOMEM;
-	yen->query.to_target = yen->to_target;
-	return search_measure(yen->search, &yen->query, false, yen->to_target);
+	return engine_measure(yen->search, &yen->query, yen->to_target);
 }
 
 int yen_new(struct pathcomp_search *search, const struct pathcomp_room *room,
@@ -72,7 +76,6 @@ int yen_new(struct pathcomp_search *search, const struct pathcomp_room *room,
 	if (yen == NULL)
 		return -ENOMEM;
 	yen->search = search;
-	search_ban_excluded(search, request);
 	query_init(&yen->query, search, room, request);
 	rc = conditions_limit(request->conditions)
 	             ? reach_new(search, &yen->query, request->conditions, &yen->reach)
@@ -84,19 +87,60 @@ int yen_new(struct pathcomp_search *search, const struct pathcomp_room *room,
 	return 0;
 }
 
-// ---- one spur
+// ---- what a spur is at least
 
 static bool has_root(const struct candidate *found, const uint32_t *root, size_t n_root) {
 	return found->path.n_arcs > n_root && memcmp(found->path.arcs, root, n_root * sizeof(*root)) == 0;
 }
 
+// The links by which found paths go on from a root.
+static int find_taken(struct yen *yen, const uint32_t *root, size_t n_root) {
+	int rc = 0;
+
+	yen->taken.n = 0;
+	for (size_t i = 0; i < yen->n_found && rc == 0; i++) {
+		if (has_root(&yen->found[i], root, n_root))
+			rc = numbers_add(&yen->taken, pathcomp_arc_link(yen->found[i].path.arcs[n_root]));
+	}
+	return rc;
+}
+
+static bool is_taken(const struct yen *yen, uint32_t link) {
+	for (size_t i = 0; i < yen->taken.n; i++) {
+		if (yen->taken.list[i] == link)
+			return true;
+	}
+	return false;
+}
+
+// LENGTH_INFINITE: there is none. The nodes of the root are banned.
+static span least_spur(const struct yen *yen, uint32_t node) {
+	const struct pathcomp_graph *graph = yen->search->graph;
+	struct query query = yen->query;
+	span least = LENGTH_INFINITE;
+
+	query.filtered = true;
+	for (uint32_t i = graph->first[node]; i < graph->first[node + 1]; i++) {
+		const struct edge *edge = &graph->edges[i];
+		span length;
+
+		if (yen->to_target[edge->other] == LENGTH_INFINITE)
+			continue;
+		length = edge_length(graph, edge, query.measure) + yen->to_target[edge->other];
+		if (length < least && query_fits(yen->search, &query, i, false) &&
+		    !is_taken(yen, pathcomp_arc_link(edge->arc)))
+			least = length;
+	}
+	return least;
+}
+
+// ---- one spur
+
 static void ban_known(struct yen *yen, const uint32_t *root, size_t n_root) {
 	struct pathcomp_search *search = yen->search;
 
-	for (size_t i = 0; i < yen->n_found; i++) {
-		if (has_root(&yen->found[i], root, n_root))
-			search_ban_link(search, pathcomp_arc_link(yen->found[i].path.arcs[n_root]), BAN_SPUR);
-	}
+	for (size_t i = 0; i < yen->taken.n; i++)
+		search_ban_link(search, yen->taken.list[i], BAN_SPUR);
 	for (size_t i = 0; i < n_root; i++)
 		search_ban_node(search, pathcomp_arc_from(search->graph, root[i]), BAN_SPUR);
 }
@@ -109,85 +153,124 @@ static int search_spur(struct yen *yen, const uint32_t *root, size_t n_root, str
 		return reach_run(yen->search, &query, yen->reach, root, n_root, ret);
 	if (n_root > 0)
 		query.from = pathcomp_arc_to(yen->search->graph, root[n_root - 1]);
-	return search_run(yen->search, &query, ret);
+	return engine_run(yen->search, &query, yen->to_target, ret);
 }
 
-// The root and the spur as one path. Takes the spur over.
-static int join(struct yen *yen, const uint32_t *root, size_t n_root, struct pathcomp_path *spur) {
-	const struct pathcomp_graph *graph = yen->search->graph;
-	struct candidate candidate = {.path.bottleneck_bps = PATHCOMP_UNLIMITED, .deviation = n_root};
+// The root and the spur as one path.
+static int join(struct yen *yen, const uint32_t *root, size_t n_root, const struct pathcomp_path *spur,
+                struct candidate *candidate) {
+	struct pathcomp_path path = {.bottleneck_bps = spur->bottleneck_bps,
+	                             .cost_micro = spur->cost_micro,
+	                             .latency_ns = spur->latency_ns};
 
-	candidate.path.arcs = malloc((n_root + spur->n_arcs + 1) * sizeof(*root));
-	if (candidate.path.arcs == NULL) {
-		pathcomp_path_fini(spur);
+	path.arcs = malloc((n_root + spur->n_arcs + 1) * sizeof(*root));
+	if (path.arcs == NULL)
 		return -ENOMEM;
-	}
 	for (size_t i = 0; i < n_root; i++)
-		path_append(&candidate.path, yen->query.room, root[i]);
-	for (size_t i = 0; i < spur->n_arcs; i++)
-		path_append(&candidate.path, yen->query.room, spur->arcs[i]);
-	pathcomp_path_fini(spur);
-	candidate.length = path_length(graph, candidate.path.arcs, candidate.path.n_arcs, yen->query.metric);
-	return keep(&yen->waiting, &yen->n_waiting, &yen->waiting_capacity, candidate);
-}
-
-static int vary_at(struct yen *yen, const uint32_t *root, size_t n_root) {
-	struct pathcomp_path spur = {0};
-	int rc;
-
-	ban_known(yen, root, n_root);
-	rc = search_spur(yen, root, n_root, &spur);
-	search_unban(yen->search, BAN_SPUR);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	return join(yen, root, n_root, &spur);
-}
-
-static int vary_last(struct yen *yen) {
-	const struct candidate last = yen->found[yen->n_found - 1];
-	int rc;
-
-	for (size_t n_root = last.deviation; n_root < last.path.n_arcs; n_root++) {
-		if ((rc = vary_at(yen, last.path.arcs, n_root)) < 0)
-			return rc;
-	}
+		path_append(&path, yen->query.room, root[i]);
+	memcpy(&path.arcs[n_root], spur->arcs, spur->n_arcs * sizeof(*path.arcs));
+	path.n_arcs += spur->n_arcs;
+	candidate->path = path;
+	candidate->length = path_length(yen->search->graph, path.arcs, path.n_arcs, yen->query.measure);
 	return 0;
 }
 
+// Searches a candidate. Returns 0, 1 when there is no such path, or -errno.
+static int search_candidate(struct yen *yen, struct candidate *candidate) {
+	CLEANUP(pathcomp_path_fini) struct pathcomp_path spur = {0};
+	size_t n_root = candidate->deviation;
+	const uint32_t *root = n_root == 0 ? NULL : yen->found[candidate->parent].path.arcs;
+	int rc;
+
+	if ((rc = find_taken(yen, root, n_root)) < 0)
+		return rc;
+	ban_known(yen, root, n_root);
+	rc = search_spur(yen, root, n_root, &spur);
+	search_unban(yen->search, BAN_SPUR);
+	return rc == 0 ? join(yen, root, n_root, &spur, candidate) : rc;
+}
+
+// Varies the latest path at each node from where it left its parent.
+static int vary_latest(struct yen *yen) {
+	const struct pathcomp_graph *graph = yen->search->graph;
+	const uint32_t parent = (uint32_t)yen->n_found - 1;
+	const struct pathcomp_path *path = &yen->found[parent].path;
+	span root = 0;
+	int rc = 0;
+
+	for (uint32_t n = 0; n < path->n_arcs && rc == 0; n++) {
+		struct candidate candidate = {.parent = parent, .deviation = n};
+		uint32_t node = pathcomp_arc_from(graph, path->arcs[n]);
+
+		if (n >= yen->found[parent].deviation) {
+			rc = find_taken(yen, path->arcs, n);
+			if (yen->to_target != NULL)
+				candidate.length = least_spur(yen, node);
+			if (candidate.length != LENGTH_INFINITE)
+				candidate.length += root;
+			if (rc == 0 && candidate.length != LENGTH_INFINITE)
+				rc = keep(&yen->waiting, &yen->n_waiting, &yen->waiting_capacity, candidate);
+		}
+		root += edge_length(graph, graph_edge(graph, path->arcs[n]), yen->query.measure);
+		search_ban_node(yen->search, node, BAN_SPUR);
+	}
+	search_unban(yen->search, BAN_SPUR);
+	return rc;
+}
+
+// What is not searched yet comes before what is as long: it may have the lesser ids.
 static bool is_before(const struct yen *yen, const struct candidate *left, const struct candidate *right) {
 	if (left->length != right->length)
 		return left->length < right->length;
+	if (left->path.arcs == NULL || right->path.arcs == NULL)
+		return left->path.arcs == NULL && right->path.arcs != NULL;
 	return path_compare_ids(yen->search->graph, left->path.arcs, left->path.n_arcs, right->path.arcs,
 	                        right->path.n_arcs) < 0;
 }
 
+static size_t first_waiting(const struct yen *yen) {
+	size_t first = 0;
+
+	for (size_t i = 1; i < yen->n_waiting; i++) {
+		if (is_before(yen, &yen->waiting[i], &yen->waiting[first]))
+			first = i;
+	}
+	return first;
+}
+
 int yen_next(struct yen *yen, const struct pathcomp_path **ret) {
-	size_t best = 0;
 	int rc;
 
 	if (yen->ended)
 		return 1;
-	rc = yen->n_found == 0 ? vary_at(yen, NULL, 0) : vary_last(yen);
+	rc = yen->n_found == 0
+	             ? keep(&yen->waiting, &yen->n_waiting, &yen->waiting_capacity, (struct candidate){0})
+	             : vary_latest(yen);
 	if (rc < 0)
 		return rc;
-	if (yen->n_waiting == 0) {
-		yen->ended = true;
-		return 1;
+	while (yen->n_waiting > 0) {
+		struct candidate *first = &yen->waiting[first_waiting(yen)];
+
+		if (first->path.arcs != NULL) {
+			struct candidate next = *first;
+
+			*first = yen->waiting[--yen->n_waiting];
+			if ((rc = keep(&yen->found, &yen->n_found, &yen->found_capacity, next)) < 0)
+				return rc;
+			*ret = &yen->found[yen->n_found - 1].path;
+			return 0;
+		}
+		if ((rc = search_candidate(yen, first)) < 0)
+			return rc;
+		if (rc == 1)
+			*first = yen->waiting[--yen->n_waiting];
 	}
-	for (size_t i = 1; i < yen->n_waiting; i++) {
-		if (is_before(yen, &yen->waiting[i], &yen->waiting[best]))
-			best = i;
-	}
-	rc = keep(&yen->found, &yen->n_found, &yen->found_capacity, yen->waiting[best]);
-	yen->waiting[best] = yen->waiting[--yen->n_waiting];
-	if (rc < 0)
-		return rc;
-	*ret = &yen->found[yen->n_found - 1].path;
-	return 0;
+	yen->ended = true;
+	return 1;
 }
 
-int pathcomp_search_several(struct pathcomp_search *search, const struct pathcomp_room *room,
-                            const struct pathcomp_request *request, size_t k, struct pathcomp_paths *ret) {
+int engine_several(struct pathcomp_search *search, const struct pathcomp_room *room,
+                   const struct pathcomp_request *request, size_t k, struct pathcomp_paths *ret) {
 	CLEANUP(yen_freep) struct yen *yen = NULL;
 	CLEANUP(pathcomp_paths_fini) struct pathcomp_paths paths = {0};
 	const struct pathcomp_path *path;

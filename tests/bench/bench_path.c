@@ -63,7 +63,7 @@ struct world {
 	struct pathcomp_search *search;
 	struct pathcomp_room *room;
 	void *opened[N_PEERS + 1];
-	double setup_ms[N_PEERS + 1], prepare_ms, room_ms;
+	double setup_ms[N_PEERS + 1], prepare_ms, room_ms, load_ms;
 };
 
 static void *take(size_t n, size_t size) {
@@ -208,6 +208,9 @@ static void open_ours(struct world *w) {
 		exit(1);
 	w->room_ms = ms_since(start_ns);
 	start_ns = clock_mono_ns();
+	pathcomp_room_load(w->room, w->capacities, (struct pathcomp_window){0, 1}, NULL);
+	w->load_ms = ms_since(start_ns);
+	start_ns = clock_mono_ns();
 	if (pathcomp_graph_prepare(w->graph, PATH_METRIC_COST) < 0)
 		exit(1);
 	w->prepare_ms = ms_since(start_ns);
@@ -257,7 +260,8 @@ static void close_world(struct world *w) {
 
 // ---- questions
 
-enum question { SHORTEST, SEVERAL, PAIR };
+// CHANGING: the shortest path when the room is another one each time, so that a search learns nothing of it.
+enum question { SHORTEST, CHANGING, SEVERAL, PAIR };
 
 static int64_t ask_us(struct world *w, enum question question, uint32_t from, uint32_t to) {
 	const struct pathcomp_request request = {from, to, DEMAND, PATH_METRIC_COST, NULL};
@@ -266,7 +270,9 @@ static int64_t ask_us(struct world *w, enum question question, uint32_t from, ui
 	int64_t sum = 0;
 	int rc;
 
-	if (question == SHORTEST)
+	if (question == CHANGING)
+		pathcomp_room_refresh(w->room, 0);
+	if (question <= CHANGING)
 		rc = pathcomp_search_shortest(w->search, w->room, &request, &path);
 	else if (question == SEVERAL)
 		rc = pathcomp_search_several(w->search, w->room, &request, K, &paths);
@@ -274,7 +280,7 @@ static int64_t ask_us(struct world *w, enum question question, uint32_t from, ui
 		rc = pathcomp_search_disjoint(w->search, w->room, &request, DISJOINT_LINK, &paths);
 	if (rc != 0)
 		return question == SEVERAL ? 0 : -1;
-	if (question == SHORTEST)
+	if (question <= CHANGING)
 		return (int64_t)path.cost_micro;
 	for (size_t i = 0; i < paths.n; i++)
 		sum += (int64_t)paths.list[i].cost_micro;
@@ -284,20 +290,20 @@ static int64_t ask_us(struct world *w, enum question question, uint32_t from, ui
 static int64_t ask_peer(struct world *w, size_t i, enum question question, uint32_t from, uint32_t to) {
 	uint64_t sum = 0;
 
-	if (question == SHORTEST)
+	if (question <= CHANGING)
 		return peers[i]->query(w->opened[i], from, to, &sum);
 	return question == SEVERAL ? peers[i]->several(w->opened[i], from, to, K)
 	                           : peers[i]->pair(w->opened[i], from, to);
 }
 
 static bool can(size_t i, enum question question) {
-	return question == SHORTEST ||
+	return question <= CHANGING ||
 	       (question == SEVERAL ? peers[i]->several != NULL : peers[i]->pair != NULL);
 }
 
 struct figures {
 	double rounds[N_PEERS + 1][ROUNDS]; // us of one question
-	size_t n_different;
+	size_t n_different, n_found, n_asked;
 };
 
 static int compare_reals(const void *left, const void *right) {
@@ -330,6 +336,9 @@ static void ask_all(struct world *w, enum question question, uint32_t n_pairs, s
 		for (uint32_t i = 0; i < n_pairs; i++)
 			ours[i] = ask_us(w, question, pairs[i][0], pairs[i][1]);
 		ret->rounds[0][round] = ms_since(start_ns) * 1e3 / n_pairs;
+		for (uint32_t i = 0; i < n_pairs; i++)
+			ret->n_found += ours[i] >= 0;
+		ret->n_asked += n_pairs;
 		for (size_t p = 0; p < N_PEERS; p++) {
 			if (!can(p, question))
 				continue;
@@ -346,7 +355,7 @@ static void ask_all(struct world *w, enum question question, uint32_t n_pairs, s
 }
 
 static void print_figures(const struct world *w, enum question question, struct figures *figures) {
-	static const char *const names[] = {"shortest", "k=10", "pair"};
+	static const char *const names[] = {"shortest", "changing", "k=10", "pair"};
 	double ours = quartile(figures->rounds[0], 2);
 
 	printf("%-28s %-9s pathcomp %10.2f us (%.2f to %.2f)", w->name, names[question], ours,
@@ -359,6 +368,7 @@ static void print_figures(const struct world *w, enum question question, struct 
 	}
 	if (figures->n_different > 0)
 		printf("   %zu ANSWERS DIFFER", figures->n_different);
+	printf("   found %.0f %%", 100.0 * (double)figures->n_found / (double)figures->n_asked);
 	printf("\n");
 	fflush(stdout);
 }
@@ -373,8 +383,9 @@ static int measure(struct world *w) {
 	open_ours(w);
 	after = mallinfo2();
 	open_peers(w);
-	printf("%-28s setup     pathcomp %.1f ms, prepare %.1f ms, capacities %.2f ms, %.1f MB", w->name,
-	       w->setup_ms[0], w->prepare_ms, w->room_ms,
+	printf("%-28s setup     pathcomp %.1f ms, prepare %.1f ms, capacities %.2f ms, new ones %.2f ms, "
+	       "%.1f MB",
+	       w->name, w->setup_ms[0], w->prepare_ms, w->room_ms, w->load_ms,
 	       ((double)(after.uordblks + after.hblkhd) - (double)(before.uordblks + before.hblkhd) -
 	        (double)(2 * w->topology.n_links * sizeof(*w->capacities))) /
 	               1e6);
@@ -383,6 +394,9 @@ static int measure(struct world *w) {
 	printf("\n");
 	ask_all(w, SHORTEST, n_pairs, &figures);
 	print_figures(w, SHORTEST, &figures);
+	n_different += figures.n_different;
+	ask_all(w, CHANGING, n_pairs, &figures);
+	print_figures(w, CHANGING, &figures);
 	n_different += figures.n_different;
 	if (n_nodes <= 5000) {
 		ask_all(w, SEVERAL, n_nodes <= 100 ? 100 : 5, &figures);

@@ -25,11 +25,11 @@ static inline uint64_t draw_below(uint64_t n) {
 
 struct world {
 	struct node nodes[MAX_NODES];
-	struct link links[MAX_LINKS];
-	struct pathcomp_capacity capacities[2 * MAX_LINKS];
+	struct link links[MAX_LINKS + 1];
+	struct pathcomp_capacity capacities[2 * MAX_LINKS + 2];
 	char node_ids[MAX_NODES][8];
-	char link_ids[MAX_LINKS][8];
-	const char *groups[MAX_LINKS][2]; // of the links
+	char link_ids[MAX_LINKS + 1][8];
+	const char *groups[MAX_LINKS + 1][2]; // of the links
 	struct topology topology;
 	struct pathcomp_graph *graph;
 	struct pathcomp_search *search;
@@ -70,6 +70,18 @@ static inline void draw_link(struct world *w, size_t i, size_t n_nodes) {
 	}
 }
 
+// From the target back to the source, so that no path takes it; and so long that lengths don't fit in 64 bits.
+static inline void draw_long_link(struct world *w) {
+	struct link *link = &w->links[w->topology.n_links];
+
+	draw_link(w, w->topology.n_links++, 2);
+	link->a = w->node_ids[1];
+	link->z = w->node_ids[0];
+	link->bidirectional = false;
+	link->cost = 1e9 + 1e-6;
+	SET(link, link, latency_ms, 1e9 + 1e-6);
+}
+
 static inline void world_build(struct world *w) {
 	struct status status = {0};
 
@@ -95,6 +107,8 @@ static inline void world_init(struct world *w) {
 	                                .n_nodes = n_nodes,
 	                                .links = w->links,
 	                                .n_links = n_links};
+	if (draw_below(3) == 0)
+		draw_long_link(w);
 	w->request = (struct pathcomp_request){.gbps = (double)draw_below(5),
 	                                       .metric = (enum path_metrics)draw_below(N_path_metrics)};
 	world_build(w);
