@@ -102,6 +102,7 @@ int band_init_steps(struct band *ret, const struct windows *windows, const doubl
 	if ((rc = allocate(&band, windows, n, &widths)) < 0)
 		return rc;
 	for (size_t h = 0; h < n; h++) {
+		widths[h] = windows->n > 0 ? widths[h] : 1;
 		band.median[h] = path[h];
 		band.upper[h] = fmax(path[h] + above * widths[h], path[h]);
 		band.lower[h] = fmax(fmin(path[h] - below * widths[h], path[h]), 0);

@@ -17,7 +17,8 @@ struct band {
 int band_init(struct band *ret, const struct windows *, const double *path, size_t n, double highest,
               double lowest);
 
-// Of each step by itself: 'above' and 'below' are quantiles of its error over its width (ASPECT_STEP).
+// Of each step by itself: 'above' and 'below' are quantiles of its error over its width (ASPECT_STEP), in
+// Gbps when there are no windows.
 int band_init_steps(struct band *ret, const struct windows *, const double *path, size_t n, double above,
                     double below);
 void band_fini(struct band *);

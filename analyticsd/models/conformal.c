@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_LENT = 512 };
+
 // The smallest value that at least 'share' of the values do not exceed. Moves them.
 static double quantile_of(double *values, size_t n, double share) {
 	double rank = ceil(share * (double)n - 1e-9);
@@ -50,7 +52,7 @@ static int pool_room(struct conformal_pool *pool, size_t n) {
 
 int conformal_pool_add(struct conformal_pool *pool, const struct conformal_errors *errors) {
 	CLEANUP(freep) double *squares = calloc(errors->n + 1, sizeof(double)); // summed from the first
-	size_t used = 0, n = errors->n;
+	size_t used = 0, n = errors->n, stride = 1 + n / MOST_LENT;
 	int rc;
 
 	if (squares == NULL)
@@ -59,7 +61,7 @@ int conformal_pool_add(struct conformal_pool *pool, const struct conformal_error
 		return rc;
 	for (size_t i = 0; i < n; i++)
 		squares[i + 1] = squares[i] + errors->values[i] * errors->values[i];
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = stride / 2; i < n; i += stride) {
 		size_t first = i > errors->overlap ? i - errors->overlap : 0;
 		size_t last = i + errors->overlap < n ? i + errors->overlap + 1 : n;
 		double rest = squares[n] - (squares[last] - squares[first]);
@@ -70,7 +72,19 @@ int conformal_pool_add(struct conformal_pool *pool, const struct conformal_error
 		used++;
 	}
 	if (n > 0)
-		pool->independent += errors->independent * (double)used / (double)n;
+		pool->independent += errors->independent * fmin((double)(used * stride) / (double)n, 1);
+	return 0;
+}
+
+int conformal_pool_merge(struct conformal_pool *pool, const struct conformal_pool *other) {
+	int rc;
+
+	if ((rc = pool_room(pool, other->n)) < 0)
+		return rc;
+	if (other->n > 0)
+		memcpy(pool->values + pool->n, other->values, other->n * sizeof(double));
+	pool->n += other->n;
+	pool->independent += other->independent;
 	return 0;
 }
 

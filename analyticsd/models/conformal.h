@@ -24,8 +24,9 @@ struct conformal_pool {
 	double independent;
 };
 
-// Adds a link's errors; conformal_pool_sort() when all are in. Returns 0 or -ENOMEM.
+// Adds a link's errors, at most 512 of them, evenly; conformal_pool_sort() when all are in. Returns 0 or -ENOMEM.
 int conformal_pool_add(struct conformal_pool *, const struct conformal_errors *);
+int conformal_pool_merge(struct conformal_pool *, const struct conformal_pool *other);
 void conformal_pool_sort(struct conformal_pool *);
 void conformal_pool_fini(struct conformal_pool *);
 

@@ -17,6 +17,10 @@ double forecast_max_age_seconds(const struct forecast *forecast) {
 	return fmax(forecast->step_seconds / 10, 1);
 }
 
+double forecast_state_max_age_seconds(const struct forecast_state *state) {
+	return forecast_max_age_seconds(&state->answer);
+}
+
 static int new_series(struct forecast *forecast, const struct forecast_query *query, size_t n) {
 	int64_t end_ns = query->start_ns + (int64_t)(query->window_seconds * (double)NS_PER_SECOND);
 
@@ -57,20 +61,26 @@ void forecast_pool_free(struct forecast_pool *pool) {
 	free(pool);
 }
 
-static bool fits(const struct forecast_pool *pool, const struct forecast_state *state) {
-	return pool->horizon == state->horizon && pool->step_seconds == state->answer.step_seconds &&
-	       pool->statistic == state->statistic;
+static bool fits(const struct forecast_pool *pool, size_t horizon, double step_seconds,
+                 enum statistics statistic) {
+	return pool->horizon == horizon && pool->step_seconds == step_seconds && pool->statistic == statistic;
+}
+
+// The first to come settles what the pool is of. False for those of another kind.
+static bool joins(struct forecast_pool *pool, size_t horizon, double step_seconds,
+                  enum statistics statistic) {
+	if (pool->horizon == 0) {
+		pool->horizon = horizon;
+		pool->step_seconds = step_seconds;
+		pool->statistic = statistic;
+	}
+	return fits(pool, horizon, step_seconds, statistic);
 }
 
 int forecast_pool_add(struct forecast_pool *pool, const struct forecast_state *state) {
-	if (!state->whole)
+	if (!state->whole || !joins(pool, state->horizon, state->answer.step_seconds, state->statistic))
 		return 0;
-	if (pool->horizon == 0) {
-		pool->horizon = state->horizon;
-		pool->step_seconds = state->answer.step_seconds;
-		pool->statistic = state->statistic;
-	}
-	for (int aspect = 0; aspect < N_ASPECTS && fits(pool, state); aspect++) {
+	for (int aspect = 0; aspect < N_ASPECTS; aspect++) {
 		struct conformal_errors errors;
 		int rc;
 
@@ -83,6 +93,16 @@ int forecast_pool_add(struct forecast_pool *pool, const struct forecast_state *s
 			return rc;
 	}
 	return 0;
+}
+
+int forecast_pool_merge(struct forecast_pool *pool, const struct forecast_pool *other) {
+	int rc = 0;
+
+	if (other->horizon == 0 || !joins(pool, other->horizon, other->step_seconds, other->statistic))
+		return 0;
+	for (int aspect = 0; aspect < N_ASPECTS && rc == 0; aspect++)
+		rc = conformal_pool_merge(&pool->aspects[aspect], &other->aspects[aspect]);
+	return rc;
 }
 
 void forecast_pool_sort(struct forecast_pool *pool) {
@@ -158,34 +178,15 @@ static int make_band(const struct asking *asking, struct band *ret) {
 	return band_init(ret, &state->windows, state->path, state->horizon, highest, lowest);
 }
 
-// The errors of steps are not symmetric: the lower quantile is that of the errors turned round.
 static int make_step_band(const struct asking *asking, struct band *ret) {
 	const struct forecast_state *state = asking->state;
-	const struct conformal_pool *pool = asking->pool != NULL ? &asking->pool->aspects[ASPECT_STEP] : NULL;
-	struct conformal_errors errors;
-	double above = 0, below = 0;
+	double above, below;
 	int rc;
 
-	if ((rc = windows_errors(&state->windows, ASPECT_STEP, state->statistic, &errors)) < 0)
+	if ((rc = find_margin(asking, ASPECT_STEP, &above)) < 0 ||
+	    (rc = find_margin(asking, ASPECT_STEP_BELOW, &below)) < 0)
 		return rc;
-	rc = conformal_quantile(&errors, pool, asking->query->quantile, &above);
-	for (size_t i = 0; i < errors.n; i++)
-		errors.values[i] = -errors.values[i];
-	if (rc == 0)
-		rc = conformal_quantile(&errors, NULL, asking->query->quantile, &below);
-	if (rc == 0)
-		rc = band_init_steps(ret, &state->windows, state->path, state->horizon, above * state->growth,
-		                     below * state->growth);
-	if (rc == 0 && errors.n == 0) {
-		double margin = plain_margin(state, asking->query->quantile, 1);
-
-		for (size_t h = 0; h < ret->n; h++) {
-			ret->upper[h] = ret->median[h] + margin;
-			ret->lower[h] = fmax(ret->median[h] - margin, 0);
-		}
-	}
-	free(errors.values);
-	return rc;
+	return band_init_steps(ret, &state->windows, state->path, state->horizon, above, below);
 }
 
 static int fill_series(struct forecast *forecast, const struct asking *asking) {
@@ -246,7 +247,8 @@ static int answer_without_history(struct forecast *forecast, const struct foreca
 
 int forecast_answer(const struct forecast_state *state, const struct forecast_query *query,
                     const struct forecast_pool *pool, struct forecast *ret) {
-	struct asking asking = {state, query, pool != NULL && fits(pool, state) ? pool : NULL};
+	bool lends = pool != NULL && fits(pool, state->horizon, state->answer.step_seconds, state->statistic);
+	struct asking asking = {state, query, lends ? pool : NULL};
 	struct forecast forecast = state->answer;
 	int rc;
 

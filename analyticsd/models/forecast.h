@@ -88,6 +88,9 @@ DEFINE_CLEANUP(struct forecast_state *, forecast_state_free)
 // How the newest truth compares with what was said.
 struct forecast_drift forecast_drift(const struct forecast_state *);
 
+// Seconds until a state should learn again: as forecast_max_age_seconds().
+double forecast_state_max_age_seconds(const struct forecast_state *);
+
 // Bytes that a state takes.
 size_t forecast_state_size(const struct forecast_state *);
 
@@ -99,6 +102,9 @@ DEFINE_CLEANUP(struct forecast_pool *, forecast_pool_free)
 // A state whose windows are shorter than asked, or of another length than those of the first, adds nothing. Returns 0 or
 // -ENOMEM.
 int forecast_pool_add(struct forecast_pool *, const struct forecast_state *);
+
+// Adds what another pool holds. Returns as forecast_pool_add().
+int forecast_pool_merge(struct forecast_pool *, const struct forecast_pool *other);
 void forecast_pool_sort(struct forecast_pool *);
 
 // Whether the state has too few windows to answer this quantile alone.

@@ -385,6 +385,8 @@ static bool may_continue(const struct forecast_state *state, const struct foreca
 	       state->horizon == next->horizon && state->grid.per_step == next->grid.per_step &&
 	       state->grid.resolution_seconds == next->grid.resolution_seconds &&
 	       next->answer.history_to_ns >= state->answer.history_to_ns &&
+	       grid_seconds(next->answer.history_from_ns, state->answer.history_from_ns) <
+	               state->answer.step_seconds &&
 	       grid_seconds(state->tested_ns, next->answer.history_to_ns) <
 	               TEST_AGAIN * state->tested_seconds;
 }

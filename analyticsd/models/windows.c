@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MEMORY      0.8   // of a step's width for those before it
+#define FORGOTTEN   0.1   // autocorrelation
 #define LEAST_WIDTH 1e-12 // of the greatest value said or seen
 
 int windows_init(struct windows *ret, size_t n, size_t horizon) {
@@ -137,14 +138,54 @@ double windows_summary(const double *row, size_t n, enum aspect aspect, enum sta
 	return statistic == STATISTIC_MEAN ? sum / (double)n_known : row[n - 1];
 }
 
-static void add_steps(const struct windows *windows, size_t window, const double *widths,
+static double step_error(const struct windows *windows, const double *widths, size_t window, size_t h) {
+	size_t k = window * windows->horizon + h;
+
+	return (windows->came[k] - windows->said[k]) / widths[h];
+}
+
+static void add_steps(const struct windows *windows, size_t window, const double *widths, double sign,
                       struct conformal_errors *errors) {
 	for (size_t h = 0; h < windows->horizon; h++) {
-		size_t k = window * windows->horizon + h;
+		double error = step_error(windows, widths, window, h);
 
-		if (!isnan(windows->came[k]))
-			errors->values[errors->n++] = (windows->came[k] - windows->said[k]) / widths[h];
+		if (!isnan(error))
+			errors->values[errors->n++] = sign * error;
 	}
+}
+
+// Mean product of the errors 'lag' steps apart, of windows beside each other.
+static double product(const struct windows *windows, const double *widths, size_t lag) {
+	double sum = 0, end = -INFINITY;
+	size_t n = 0;
+
+	for (size_t i = 0; i < windows->n; i++) {
+		if (windows->starts[i] < end)
+			continue;
+		end = windows->starts[i] + (double)windows->horizon;
+		for (size_t h = lag; h < windows->horizon; h++) {
+			double both =
+			        step_error(windows, widths, i, h) * step_error(windows, widths, i, h - lag);
+
+			sum += isnan(both) ? 0 : both;
+			n += !isnan(both);
+		}
+	}
+	return n > 0 ? sum / (double)n : 0;
+}
+
+// How many steps of a window are worth an independent one: the sum of the errors' autocorrelation, while there is any.
+static double independent_steps(const struct windows *windows, const double *widths) {
+	double square = product(windows, widths, 0), length = 1;
+
+	for (size_t lag = 1; lag <= windows->horizon / 2 && square > 0; lag++) {
+		double correlation = product(windows, widths, lag) / square;
+
+		if (correlation < FORGOTTEN)
+			break;
+		length += 2 * correlation;
+	}
+	return fmax((double)windows->horizon / length, 1);
 }
 
 static void add_window(const struct windows *windows, size_t window, enum aspect aspect,
@@ -173,7 +214,8 @@ static size_t most_overlap(const struct windows *windows) {
 int windows_errors(const struct windows *windows, enum aspect aspect, enum statistics statistic,
                    struct conformal_errors *ret) {
 	CLEANUP(freep) double *widths = calloc(windows->horizon + 1, sizeof(double));
-	size_t each = aspect == ASPECT_STEP ? windows->horizon : 1;
+	bool of_steps = aspect == ASPECT_STEP || aspect == ASPECT_STEP_BELOW;
+	size_t each = of_steps ? windows->horizon : 1;
 	struct conformal_errors errors = {.values = calloc(windows->n * each + 1, sizeof(double))};
 
 	if (widths == NULL || errors.values == NULL) {
@@ -182,14 +224,16 @@ int windows_errors(const struct windows *windows, enum aspect aspect, enum stati
 	}
 	windows_widths(windows, windows->horizon, widths);
 	for (size_t i = 0; i < windows->n; i++) {
-		if (aspect == ASPECT_STEP)
-			add_steps(windows, i, widths, &errors);
+		if (of_steps)
+			add_steps(windows, i, widths, aspect == ASPECT_STEP ? 1 : -1, &errors);
 		else
 			add_window(windows, i, aspect, statistic, &errors);
 	}
 	if (windows->n > 0)
 		errors.independent =
 		        windows_independent(windows) * (double)errors.n / (double)(windows->n * each);
+	if (of_steps)
+		errors.independent *= independent_steps(windows, widths);
 	errors.overlap = most_overlap(windows) * each;
 
 	*ret = errors;

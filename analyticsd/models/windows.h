@@ -18,7 +18,7 @@ struct windows {
 };
 
 // What of a window is looked at.
-enum aspect { ASPECT_HIGHEST, ASPECT_LOWEST, ASPECT_STATISTIC, ASPECT_STEP, N_ASPECTS };
+enum aspect { ASPECT_HIGHEST, ASPECT_LOWEST, ASPECT_STATISTIC, ASPECT_STEP, ASPECT_STEP_BELOW, N_ASPECTS };
 
 // 'n' windows to be filled. Returns 0 or -ENOMEM; end with windows_fini().
 int windows_init(struct windows *ret, size_t n, size_t horizon);
@@ -37,9 +37,10 @@ double windows_error(const struct windows *, size_t first);
 // horizon are as its last one.
 void windows_widths(const struct windows *, size_t n, double *ret);
 
-// An aspect of one row. NAN when less than half of it is known. Not for ASPECT_STEP.
+// An aspect of one row. NAN when less than half of it is known. Not for steps.
 double windows_summary(const double *row, size_t n, enum aspect, enum statistics);
 
-// Truth less forecast, of an aspect (upwards: of the lowest, forecast less truth) of each window; of
-// ASPECT_STEP the error of each step over its width. Returns 0 or -ENOMEM; the caller frees 'ret->values'.
+// Truth less forecast, of an aspect of each window, or of each step over its width; of the lowest and of steps below,
+// forecast less truth. Steps count as evidence by how soon their errors forget each other. Returns 0 or -ENOMEM; the caller
+// frees 'ret->values'.
 int windows_errors(const struct windows *, enum aspect, enum statistics, struct conformal_errors *ret);

@@ -302,7 +302,7 @@ int admission_forecast(struct admission *admission) {
 	const struct reserve_request *request = admission->request;
 	struct admission_evidence *evidence = &admission->evidence;
 	struct call *call = admission->call;
-	struct forecasting forecasting;
+	CLEANUP(forecasting_end) struct forecasting forecasting = {0};
 	struct weighing weighing = {.admission = admission};
 	int rc;
 

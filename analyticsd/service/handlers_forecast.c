@@ -20,8 +20,9 @@
 		        HAS(QUERY, MESSAGE, peak_resolution_seconds) ? (QUERY)->peak_resolution_seconds : 0, \
 		.has_as_of = HAS(QUERY, MESSAGE, as_of_ns), .has_start = HAS(QUERY, MESSAGE, start_ns),      \
 		.series = (QUERY)->series, .strict_history = (QUERY)->strict_history,                        \
-		.as_of_ns = (QUERY)->as_of_ns, .start_ns = (QUERY)->start_ns,                                \
-		.statistic = (enum statistics)(QUERY)->statistic, .model = (QUERY)->model,                   \
+		.each_step = (QUERY)->each_step, .as_of_ns = (QUERY)->as_of_ns,                              \
+		.start_ns = (QUERY)->start_ns, .statistic = (enum statistics)(QUERY)->statistic,             \
+		.model = (QUERY)->model,                                                                     \
 	}
 
 struct answering {
@@ -219,7 +220,9 @@ int handle_forecast_link(struct call *call, const void *request, void *reply) {
 	if ((rc = forecasting_begin(&answering.forecasting, call, &OPTIONS_OF(query, link_forecast_query))) <
 	    0)
 		return rc;
-	return link_find(call->worker, query->link_id, forecast_one, &answering, call->status);
+	rc = link_find(call->worker, query->link_id, forecast_one, &answering, call->status);
+	forecasting_end(&answering.forecasting);
+	return rc;
 }
 
 // ---- a topology
@@ -294,16 +297,58 @@ static int forecast_page(struct answering *answering, const struct topology_fore
 	return 0;
 }
 
+struct collecting {
+	struct call *call;
+	struct forecasting_link *links;
+	size_t n;
+};
+
+static int collect(void *context, const struct link_record *link) {
+	struct collecting *collecting = context;
+	const char *id = call_text(collecting->call, link->id);
+
+	if (id == NULL)
+		return -ENOMEM;
+	collecting->links[collecting->n++] = (struct forecasting_link){id, DIRECTION_FORWARD};
+	if (link->bidirectional)
+		collecting->links[collecting->n++] = (struct forecasting_link){id, DIRECTION_REVERSE};
+	return 0;
+}
+
+// All links of the page learn at once; then they are answered one by one.
+static int prepare_page(struct answering *answering, const struct topology_forecast_query *query) {
+	struct call *call = answering->forecasting.call;
+	struct state *state = call->worker->state;
+	struct collecting collecting = {.call = call};
+	struct topology_page whole;
+	int64_t n;
+	int rc;
+
+	if ((rc = state_topology(state, query->topology_id, &whole, call->status)) < 0)
+		return rc;
+	n = query->limit < whole.n_links ? query->limit : whole.n_links;
+	collecting.links = document_alloc(call->document, 2 * (size_t)n * sizeof(*collecting.links) + 1);
+	if (collecting.links == NULL)
+		return -ENOMEM;
+	if ((rc = state_each_link(state, query->topology_id, query->page, n, collect, &collecting,
+	                          call->status)) < 0)
+		return rc;
+	return forecasting_prepare(&answering->forecasting, collecting.links, collecting.n);
+}
+
 int handle_forecast_topology(struct call *call, const void *request, void *reply) {
 	const struct topology_forecast_query *query = request;
 	struct answering answering = {0};
 	int rc;
 
 	if ((rc = forecasting_begin(&answering.forecasting, call,
-	                            &OPTIONS_OF(query, topology_forecast_query))) < 0 ||
-	    (rc = state_read_begin(call->worker->state, call->status)) < 0)
+	                            &OPTIONS_OF(query, topology_forecast_query))) < 0)
 		return rc;
-	rc = forecast_page(&answering, query, reply);
-	state_read_end(call->worker->state);
+	if ((rc = prepare_page(&answering, query)) == 0 &&
+	    (rc = state_read_begin(call->worker->state, call->status)) == 0) {
+		rc = forecast_page(&answering, query, reply);
+		state_read_end(call->worker->state);
+	}
+	forecasting_end(&answering.forecasting);
 	return rc;
 }

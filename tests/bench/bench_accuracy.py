@@ -494,7 +494,8 @@ def ask_peers(arguments, tasks):
     ).returncode
     for method in R_METHODS:
         if method in wanted and has_r:
-            some = tasks if method in FAST else choose(tasks, arguments.tbats if method == "tbats" else arguments.slow)
+            most = {"ets": arguments.slow, "arima": arguments.slower, "tbats": arguments.slowest}
+            some = tasks if method in FAST else choose(tasks, most[method])
             peers[method] = kept_or_asked(arguments.build, method, some, ask_r(method))
     if not has_r:
         print("R's forecast package is not installed (r-cran-forecast): passed over", file=sys.stderr)
@@ -515,8 +516,9 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--m4", help="the hourly series of M4: `step,value,link,part`")
     parser.add_argument("--tasks", type=int, default=60, help="of a cell, about (60)")
-    parser.add_argument("--slow", type=int, default=24, help="tasks of a cell that ets, auto.arima and boosting get (24)")
-    parser.add_argument("--tbats", type=int, default=2, help="tasks of a cell that tbats, which is slow, gets (2)")
+    parser.add_argument("--slow", type=int, default=24, help="tasks of a cell that ets and boosting get (24)")
+    parser.add_argument("--slower", type=int, default=8, help="... auto.arima (8)")
+    parser.add_argument("--slowest", type=int, default=2, help="... tbats (2)")
     parser.add_argument("--peers", default="naive,snaive,theta,ets,arima,tbats,hgb")
     parser.add_argument("--output", help="the page to write (docs/accuracy.md)")
     arguments = parser.parse_args()

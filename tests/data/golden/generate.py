@@ -40,7 +40,7 @@ MESSAGES = {
         "op": "ForecastLinkCapacity", "link_id": "A-Z", "direction": "reverse",
         "forecast_window_seconds": 604800.0, "as_of_ns": TIME, "start_ns": TIME + 1, "statistic": "mean",
         "quantile": 0.99, "model": "harmonic", "series": True, "peak_resolution_seconds": 300.0,
-        "strict_history": False,
+        "strict_history": False, "each_step": True,
     },
     "forecast_reply": {
         "ok": True, "id": "7", "link_id": "A-Z", "direction": "reverse", "total_capacity_gbps": 10.0,
