@@ -43,6 +43,11 @@ int request_encode(enum op op, const char *id, const void *body, struct bytes *r
 int reply_encode(const struct message *reply, const char *id, const void *body, struct bytes *ret);
 int reply_encode_error(const struct status *status, const char *id, struct bytes *ret);
 
+// A request to `pathcomp serve`: {"op": ..., the query, the terms}; NULL for what the operation has not. The query's own
+// id is left to 'id'.
+int path_request_encode(enum path_op op, const char *id, const struct path_query *query,
+                        const struct service_terms *terms, struct bytes *ret);
+
 // What goes between analyticsd and a publisher: {"op": "Replay", the body}, and {"op": "Rows", the body} back.
 int publisher_request_encode(enum publisher_op op, const void *body, struct bytes *ret);
 int publisher_answer_encode(enum publisher_op op, const void *body, struct bytes *ret);

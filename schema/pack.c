@@ -123,6 +123,23 @@ int reply_encode_error(const struct status *status, const char *id, struct bytes
 	return encode_parts(&(struct part){&reply_head_message, &head}, 1, ret);
 }
 
+int path_request_encode(enum path_op op, const char *id, const struct path_query *query,
+                        const struct service_terms *terms, struct bytes *ret) {
+	struct request_head head = {.op = path_requests[op].name, .id = id};
+	struct part parts[3] = {{&request_head_message, &head}};
+	struct path_query own;
+	size_t n = 1;
+
+	if (query != NULL) {
+		own = *query;
+		own.id = NULL;
+		parts[n++] = (struct part){&path_query_message, &own};
+	}
+	if (terms != NULL)
+		parts[n++] = (struct part){&service_terms_message, terms};
+	return encode_parts(parts, n, ret);
+}
+
 int publisher_request_encode(enum publisher_op op, const void *body, struct bytes *ret) {
 	const struct publisher_request_info *info = &publisher_requests[op];
 	struct request_head head = {.op = info->name};
