@@ -72,24 +72,25 @@ int peer_check(const struct peer *peer, const char *op, int role, struct status 
 
 #define AUDIT_SIZE 512
 
-// "topology_id=admin link_id=AB": the ids in a request, as far as they fit.
+// "topology_id=admin link_id=AB": the ids in a request and the messages in it, as far as they fit.
 static void name_objects(const struct message *message, const void *body, char text[static AUDIT_SIZE]) {
-	size_t used = 0;
-
-	text[0] = '\0';
 	for (size_t i = 0; i < message->n_fields; i++) {
-		const char *id;
+		size_t used = strlen(text);
+		const char *id; // or a message
 		int size;
 
-		if (message->fields[i].kind != FIELD_ID)
+		if (message->fields[i].kind != FIELD_ID && message->fields[i].kind != FIELD_ONE)
 			continue;
 		memcpy(&id, (const char *)body + message->fields[i].offset, sizeof(id));
 		if (id == NULL)
 			continue;
+		if (message->fields[i].kind == FIELD_ONE) {
+			name_objects(message->fields[i].element, id, text);
+			continue;
+		}
 		size = snprintf(text + used, AUDIT_SIZE - used, " %s=%s", message->fields[i].name, id);
 		if (used + (size_t)size >= AUDIT_SIZE)
 			return;
-		used += (size_t)size;
 	}
 }
 

@@ -17,12 +17,14 @@ int command_export(struct ctl *, int argc, char **argv, struct status *status);
 int command_forecast(struct ctl *, int argc, char **argv, struct status *status);
 int command_services(struct ctl *, int argc, char **argv, struct status *status);
 int command_watch(struct ctl *, int argc, char **argv, struct status *status);
+int command_backup(struct ctl *, int argc, char **argv, struct status *status);
+int command_check(struct ctl *, int argc, char **argv, struct status *status);
 int command_keygen(struct ctl *, int argc, char **argv, struct status *status);
 int command_simulate(struct ctl *, int argc, char **argv, struct status *status);
 
 struct command_form;
-extern const struct command_form import_form, export_form, forecast_form, services_form, watch_form,
-        keygen_form;
+extern const struct command_form backup_form, check_form, import_form, export_form, forecast_form,
+        services_form, watch_form, keygen_form;
 
 struct command {
 	const char *name; // NULL ends a table

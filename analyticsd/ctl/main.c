@@ -27,6 +27,9 @@ const struct command ctl_commands[] = {
         {"metrics", command_metrics, "", "the daemon's own metrics", NULL, NULL},
         {"simulate", command_simulate, "-o FILE.csv", "traffic of a made-up port, with faults if wanted",
          NULL, NULL},
+        {"backup", command_backup, "DIR", "copy history and state while the daemon works", &backup_form,
+         NULL},
+        {"check", command_check, "", "verify everything that is stored", &check_form, NULL},
         {"keygen", command_keygen, "", "a key for tcp connections", &keygen_form, NULL},
         {0},
 };

@@ -40,6 +40,9 @@ static const handler_fn handlers[N_OPS] = {
         [OP_LIST_LABELS] = handle_list_labels,
         [OP_DROP_LABEL] = handle_drop_label,
         [OP_APPEND_PORT] = handle_append_port,
+        [OP_BACKUP] = handle_backup,
+        [OP_CHECK] = handle_check,
+        [OP_GET_UPKEEP] = handle_get_upkeep,
 };
 
 const char *call_text(struct call *call, const char *text) {

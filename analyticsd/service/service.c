@@ -7,6 +7,7 @@
 #include "endpoint.h"
 #include "ingest.h"
 #include "log.h"
+#include "upkeeps.h"
 #include "worker.h"
 #include "zap.h"
 
@@ -36,6 +37,8 @@ struct service {
 	int lock, stop_fd;
 	atomic_bool stopping;
 	struct cache *cache;
+	struct upkeep_files files;
+	struct upkeeps *upkeeps;
 	pthread_t router;
 	bool has_router;
 };
@@ -369,6 +372,7 @@ static int open_worker(struct service *service, struct worker *worker, const str
 	worker->options = options;
 	worker->metrics = metrics;
 	worker->cache = service->cache;
+	worker->upkeeps = service->upkeeps;
 	worker->started_mono_ns = clock_mono_ns();
 	worker->stopping = &service->stopping;
 	if ((rc = state_open(options->state_path, true, &worker->state, status)) < 0)
@@ -434,7 +438,9 @@ int service_start(const struct service_options *options, void *context, struct m
 	service->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (service->stop_fd < 0)
 		return -errno;
-	if ((rc = cache_new(&service->cache)) < 0)
+	service->files = (struct upkeep_files){options->history_path, options->state_path};
+	if ((rc = cache_new(&service->cache)) < 0 ||
+	    (rc = upkeeps_new(&service->files, &service->upkeeps)) < 0)
 		return rc;
 	for (int i = 0; i < service->n_workers; i++) {
 		if ((rc = open_worker(service, &service->workers[i], options, metrics, status)) < 0)
@@ -475,6 +481,7 @@ void service_stop(struct service *service) {
 		close(service->lock);
 	if (service->stop_fd >= 0)
 		close(service->stop_fd);
+	upkeeps_free(service->upkeeps);
 	cache_free(service->cache);
 	free(service);
 }

@@ -13,12 +13,15 @@
 #include <stdatomic.h>
 #include "peer.h"
 
+struct upkeeps;
+
 struct worker {
 	const struct service_options *options;
 	struct metrics *metrics;
 	struct cache *cache;
 	struct state *state;         // reads and writes
 	struct history *history;     // reads; ingest writes
+	struct upkeeps *upkeeps;     // of all workers
 	void *ingest;                // for ingest_call()
 	void *work;                  // from the router
 	int64_t started_mono_ns;     // of the daemon
@@ -60,6 +63,9 @@ HANDLER(handle_list_topologies);
 HANDLER(handle_set_link);
 HANDLER(handle_append_kpi);
 HANDLER(handle_append_port);
+HANDLER(handle_backup);
+HANDLER(handle_check);
+HANDLER(handle_get_upkeep);
 HANDLER(handle_query_kpi);
 HANDLER(handle_query_port);
 HANDLER(handle_forecast_link);

@@ -6,7 +6,13 @@
 #include "cleanup.h"
 #include "status.h"
 
+#ifdef LINKCAST_SQLITE_EXTENSION
+// In an extension (analyticsd/sql): by the functions of the program that loaded it, whichever copy of SQLite that is.
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT3
+#else
 #include <sqlite3.h>
+#endif
 #include <stdint.h>
 
 enum db_mode { DB_READ, DB_WRITE };

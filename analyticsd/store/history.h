@@ -161,6 +161,11 @@ struct kpi_range {
 int history_kpi(struct history *, const struct kpi_range *, struct kpi_point **ret, size_t *ret_n,
                 int64_t *ret_next_ns, struct status *status);
 
+// The series that there are, in the order of link, direction and KPI. A negative return of 'each' ends the walk.
+int history_each_series(struct history *,
+                        int (*each)(void *context, const char *link_id, enum directions, int64_t kpi),
+                        void *context, struct status *status);
+
 struct kpi_newest {
 	struct kpi_point point;
 	int64_t spacing_ns; // to the point before it; 0 when it is the only one
