@@ -82,10 +82,10 @@ uint32_t gate_changes(void) {
 }
 
 bool gate_sampler_enter(int64_t wait_ns) {
-	int64_t deadline_ns = clock_mono_ns() + wait_ns;
+	int64_t deadline_ns = 0; // from the first time that somebody was inside
 
 	for (;;) {
-		int64_t left_ns;
+		int64_t now_ns, left_ns;
 		uint32_t inside;
 
 		atomic_fetch_add(&readings, 1);
@@ -94,7 +94,9 @@ bool gate_sampler_enter(int64_t wait_ns) {
 			return true;
 		atomic_fetch_add(&readings, 1);
 		futex_wake(&readings);
-		left_ns = deadline_ns - clock_mono_ns();
+		now_ns = clock_mono_ns();
+		deadline_ns = deadline_ns != 0 ? deadline_ns : now_ns + wait_ns;
+		left_ns = deadline_ns - now_ns;
 		if (left_ns <= 0)
 			return false;
 		futex_wait(&hosts, inside, left_ns);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "cores.h"
+#include "effort.h"
 #include "futex.h"
 #include "outbox.h"
 #include "publisher.h"
@@ -74,6 +75,7 @@ struct session {
 	bool ticked, woken, heard; // what the last wait ended with
 	bool unread;               // more has come than was taken
 	uint64_t n_ticks, n_missed, n_late, n_busy;
+	struct effort effort;
 	int64_t latest_ns;
 };
 
@@ -83,7 +85,7 @@ static void say_hello(struct session *session, int64_t now_ns) {
 	session->greeted = outbox_say_hello(session->outbox) == 0;
 }
 
-// The server was not connected at the last hello.
+// The server was not connected at the last hello. Its descriptor wakes when it is.
 static void greet(struct session *session) {
 	if (publisher_has_server(session->publisher))
 		session->greeted = outbox_greet_server(session->outbox) == 0;
@@ -131,6 +133,7 @@ static void fill_view(struct session *session, struct session_view *view) {
 	view->busy = session->n_busy;
 	view->late = session->n_late;
 	view->latest_ns = session->latest_ns;
+	view->effort_ns = session->effort.total_ns;
 	publisher_state(session->publisher, &view->publisher);
 	outbox_state(session->outbox, &view->outbox);
 	ports = sampler_ports(session->sampler, &view->n_ports);
@@ -338,11 +341,12 @@ static void publish(struct session *session) {
 	bool unseen = true; // by the view
 
 	session->hello_ns = session->lcores_ns = begun_ns;
+	cores_wake_soon();
 	while (take_orders(session, now_ns)) {
 		tick_if_due(session, now_ns);
 		if (now_ns >= session->hello_ns)
 			say_hello(session, now_ns);
-		else if (!session->greeted)
+		else if (!session->greeted && session->heard)
 			greet(session);
 		tell_lcores(session, now_ns);
 		take_arrivals(session);
@@ -351,7 +355,9 @@ static void publish(struct session *session) {
 			leave_view(session, now_ns);
 			unseen = false;
 		}
+		effort_sleep(&session->effort);
 		unseen |= wait_for_more(session, now_ns, next_deadline(session, begun_ns, unseen));
+		effort_wake(&session->effort);
 		now_ns = clock_mono_ns();
 	}
 }

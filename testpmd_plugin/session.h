@@ -43,6 +43,7 @@ struct session_view {
 	uint64_t missed;    // ticks that passed unused, because the thread was late
 	uint64_t late;      // ticks that were used, but later than a tenth of the interval
 	int64_t latest_ns;  // the worst of them
+	uint64_t effort_ns; // CPU time of reading and sending, without the kernel's part in waking the thread
 	uint64_t busy;      // reads left out, because the host worked on ports
 	int64_t age_ns;     // of this view
 	int reading_port;   // the thread is in this port's driver, -1: in none

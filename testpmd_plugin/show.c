@@ -60,6 +60,9 @@ static void show_session(const struct session_view *view, const struct settings 
 	if (view->late > 0)
 		fprintf(out, " (by %s at most)", text_from_seconds((double)view->latest_ns / 1e9, latest));
 	fprintf(out, ", %" PRIu64 " reads left to the host's own calls\n", view->busy);
+	if (outbox->rows > 0)
+		fprintf(out, "work        %s a row, without the waking\n",
+		        text_from_seconds((double)view->effort_ns / 1e9 / (double)outbox->rows, latest));
 	fprintf(out, "rows        %" PRIu64 " in %" PRIu64 " messages, %" PRIu64 " dropped\n", outbox->rows,
 	        view->publisher.messages, outbox->dropped);
 	fprintf(out,

@@ -64,6 +64,7 @@ static void add_session(struct rte_tel_data *data, const struct session_view *vi
 	        {"missed", view->missed},
 	        {"late", view->late},
 	        {"busy", view->busy},
+	        {"work_ns", view->effort_ns},
 	        {"messages", view->publisher.messages},
 	        {"rows", view->outbox.rows},
 	        {"dropped", view->outbox.dropped},
