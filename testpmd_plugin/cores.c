@@ -12,8 +12,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #pragma weak rte_eal_lcore_role
 #pragma weak rte_lcore_cpuset
@@ -72,28 +70,6 @@ int cores_thread_create(const char *name, void *(*run)(void *), void *context, p
 	if (rc == 0)
 		pthread_setname_np(*ret, name);
 	return -rc;
-}
-
-// As in <linux/sched/types.h>, which glibc's <sched.h> can't stand beside it.
-struct scheduling {
-	uint32_t size;
-	uint32_t policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-
-#define SHORT_SLICE_NS 100000 // the least
-
-void cores_wake_soon(void) {
-	struct scheduling now = {0};
-
-	if (syscall(SYS_sched_getattr, 0, &now, sizeof(now), 0) != 0 || now.policy != SCHED_OTHER)
-		return;
-	now.size = sizeof(now);
-	now.runtime = SHORT_SLICE_NS;
-	(void)syscall(SYS_sched_setattr, 0, &now, 0);
 }
 
 // ---- what EAL's lcores do

@@ -14,10 +14,6 @@ void cores_remember(void);
 // that it starts itself (ZeroMQ's) inherit both. 'name' has at most 15 bytes. Returns 0 or -errno.
 int cores_thread_create(const char *name, void *(*run)(void *), void *context, pthread_t *ret);
 
-// Asks the scheduler to let the calling thread run soon when it wakes, since it never runs for long: a short slice (Linux
-// 6.12 and later, EEVDF). Takes no privilege and no share from others; what the kernel doesn't know it ignores.
-void cores_wake_soon(void);
-
 // ---- what EAL's lcores do
 
 struct lcore;

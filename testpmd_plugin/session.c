@@ -341,7 +341,6 @@ static void publish(struct session *session) {
 	bool unseen = true; // by the view
 
 	session->hello_ns = session->lcores_ns = begun_ns;
-	cores_wake_soon();
 	while (take_orders(session, now_ns)) {
 		tick_if_due(session, now_ns);
 		if (now_ns >= session->hello_ns)

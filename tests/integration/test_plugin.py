@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 import pytest
+import zmq
 
 import netns
 from testpmd import TESTPMD, Testpmd, build_folder, plugin_path, wait_until
@@ -356,6 +357,26 @@ def test_subscribers_may_come_to_the_plugin(sockets):
             one.until(lambda s: s.rows("net_null0"), "rows at the first")
             two.until(lambda s: s.hellos, "a hello at the second")
             assert not two.samples
+        assert testpmd.quit() == 0
+
+
+def test_nonsense_from_a_subscriber_changes_nothing(sockets):
+    endpoint = ipc(sockets, "plugin")
+    with with_plugin() as testpmd:
+        testpmd.command("analytics set interval 20")
+        testpmd.command(f"analytics start @{endpoint}")
+        with Subscriber(endpoint, bind=False) as subscriber, zmq.Context() as context, \
+                context.socket(zmq.XSUB) as stranger:
+            stranger.setsockopt(zmq.LINGER, 0)
+            stranger.connect(endpoint)
+            subscriber.until(lambda s: s.rows("net_null0"), "rows")
+            for frames in ([b""], [b"\x02"], [b"\xff" * 100000], [b"\x00never"], [b"\x01" + b"x" * 5000], [b"a", b"", b"b"],
+                           [bytes(range(256))] * 20):
+                stranger.send_multipart(frames)
+            heard = len(subscriber.rows("net_null0"))
+            subscriber.until(lambda s: len(s.rows("net_null0")) > heard + 20, "rows after that")
+            assert_without_gaps(subscriber.rows("net_null0"))
+        wait_until(lambda: " 0 subscriptions" in testpmd.command("analytics show status"), "all to be gone")
         assert testpmd.quit() == 0
 
 
