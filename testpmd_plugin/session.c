@@ -1,10 +1,10 @@
-// The thread of the plugin. It owns sampler, outbox and publisher; other threads leave it settings and a flag, and
-// take the view that it leaves for them, under one mutex that is never held during a call into a driver or
-// ZeroMQ. Ticks come from a periodic timer with absolute deadlines: those that pass while the thread is late
+// The thread of the plugin. It owns sampler, outbox and publisher; other threads leave it settings and a flag, under a
+// mutex that is never held during a call into a driver or ZeroMQ, and look at what it leaves for them (board.h). Ticks come from a periodic timer with absolute deadlines: those that pass while the thread is late
 // are counted by the kernel and skipped.
 // SPDX-License-Identifier: MIT
 #include "session.h"
 
+#include "board.h"
 #include "clock.h"
 #include "cores.h"
 #include "effort.h"
@@ -49,9 +49,8 @@ struct session {
 	bool done;
 	int rc;
 	struct status status;
-	struct session_view view;
-	int64_t viewed_ns;
 
+	struct board board;
 	_Atomic uint32_t last_row_wanted; // number of the wish << 16 | port
 	_Atomic uint32_t last_row_taken;  // the wish that was met last
 
@@ -77,6 +76,7 @@ struct session {
 	uint64_t n_ticks, n_missed, n_late, n_busy;
 	struct effort effort;
 	int64_t latest_ns;
+	int64_t viewed_ns; // when others were last told
 };
 
 static void say_hello(struct session *session, int64_t now_ns) {
@@ -100,91 +100,36 @@ static void tell_lcores(struct session *session, int64_t now_ns) {
 
 // ---- the view for other threads
 
-static void view_port(const struct session *session, const struct sampler_port *from,
-                      struct session_port *to) {
-	const char *link = settings_link(&session->current, from->name);
-
-	memset(to, 0, sizeof(*to));
-	to->port = from->port;
-	memcpy(to->name, from->name, sizeof(to->name));
-	snprintf(to->link, sizeof(to->link), "%s", link != NULL ? link : "");
-	to->present = from->present;
-	to->up = from->head.up;
-	to->speed_mbps = from->head.speed_mbps;
-	to->epoch = from->head.epoch;
-	to->seq = from->seq;
-	to->ts_ns = from->ts_ns;
-	to->previous_ts_ns = from->previous_ts_ns;
-	memcpy(to->counters, from->counters, sizeof(to->counters));
-	memcpy(to->previous, from->previous, sizeof(to->previous));
-	to->call_ns = from->call_ns;
-	to->slow = from->slow;
-	to->failures = from->failures;
-	to->n_values = N_PORT_COUNTERS + from->n_extras;
-}
-
-static void fill_view(struct session *session, struct session_view *view) {
-	struct sampler_port *const *ports;
-
-	view->instance = session->instance;
-	view->interval_ns = session->current.interval_ns;
-	view->ticks = session->n_ticks;
-	view->missed = session->n_missed;
-	view->busy = session->n_busy;
-	view->late = session->n_late;
-	view->latest_ns = session->latest_ns;
-	view->effort_ns = session->effort.total_ns;
-	publisher_state(session->publisher, &view->publisher);
-	outbox_state(session->outbox, &view->outbox);
-	ports = sampler_ports(session->sampler, &view->n_ports);
-	for (size_t i = 0; i < view->n_ports; i++)
-		view_port(session, ports[i], &view->ports[i]);
-}
-
 static void leave_view(struct session *session, int64_t now_ns) {
-	struct session_port *ports = NULL;
+	struct session_view view = {
+	        .instance = session->instance,
+	        .interval_ns = session->current.interval_ns,
+	        .ticks = session->n_ticks,
+	        .missed = session->n_missed,
+	        .late = session->n_late,
+	        .latest_ns = session->latest_ns,
+	        .effort_ns = session->effort.total_ns,
+	        .busy = session->n_busy,
+	};
+	struct sampler_port *const *ports;
 	size_t n;
 
-	(void)sampler_ports(session->sampler, &n);
-	pthread_mutex_lock(&session->lock);
-	if (n > session->view.n_ports)
-		ports = reallocarray(session->view.ports, n, sizeof(*ports));
-	if (ports != NULL)
-		session->view.ports = ports;
-	if (ports != NULL || n <= session->view.n_ports) { // else the old view has to do
-		fill_view(session, &session->view);
-		session->viewed_ns = now_ns;
-	}
-	pthread_mutex_unlock(&session->lock);
+	publisher_state(session->publisher, &view.publisher);
+	outbox_state(session->outbox, &view.outbox);
+	ports = sampler_ports(session->sampler, &n);
+	board_post(&session->board, &view, ports, n, &session->current, now_ns);
+	session->viewed_ns = now_ns;
 }
 
 int session_look(struct session *session, struct session_view *ret) {
-	struct session_port *ports;
-	int64_t since_ns, now_ns;
-	size_t n;
+	int64_t since_ns, now_ns = clock_mono_ns();
+	int rc;
 
-	pthread_mutex_lock(&session->lock);
-	n = session->view.n_ports;
-	ports = calloc(n > 0 ? n : 1, sizeof(*ports));
-	if (ports != NULL) {
-		*ret = session->view;
-		memcpy(ports, session->view.ports != NULL ? session->view.ports : ports, n * sizeof(*ports));
-		ret->ports = ports;
-	}
-	now_ns = clock_mono_ns();
-	if (ports != NULL)
-		ret->age_ns = now_ns - session->viewed_ns;
-	pthread_mutex_unlock(&session->lock);
-	if (ports == NULL)
-		return -ENOMEM;
+	if ((rc = board_look(&session->board, now_ns, ret)) < 0)
+		return rc;
 	ret->reading_port = sampler_reading(session->sampler, &since_ns);
 	ret->reading_ns = ret->reading_port >= 0 ? now_ns - since_ns : 0;
 	return 0;
-}
-
-void session_view_fini(struct session_view *view) {
-	free(view->ports);
-	view->ports = NULL;
 }
 
 // ---- the thread
@@ -440,7 +385,7 @@ static void session_free(struct session *session) {
 	if (session == NULL)
 		return;
 	sampler_free(session->sampler);
-	free(session->view.ports);
+	board_fini(&session->board);
 	if (session->ticks >= 0)
 		close(session->ticks);
 	if (session->wake >= 0)
@@ -483,6 +428,7 @@ static int session_new(const struct settings *settings, const char *host, struct
 	if (session == NULL)
 		return out_of_memory(status);
 	session->ticks = session->wake = -1;
+	board_init(&session->board);
 	pthread_mutex_init(&session->lock, NULL);
 	pthread_cond_init(&session->changed, NULL);
 	session->settings = session->current = *settings;

@@ -8,23 +8,24 @@ trex_drive.py.
 SPDX-License-Identifier: MIT
 """
 
-from linkcast_stl import Tunables, rate, udp
+from linkcast_stl import Profile, rate, udp
 
 from trex.stl.api import STLFlowLatencyStats, STLPktBuilder, STLStream, STLTXCont
 
 MIX = ((64, 7), (570, 4), (1518, 1))  # bytes, parts
 
 
-class Profile:
-    """As TRex wants it."""
+class BaseImix(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--pps", rate, 10000.0, "packets/s of the mix"),
+        ("--latency", bool, False, "measure latency too"),
+        ("--latency-pps", rate, 100.0, "packets/s of the latency stream"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--pps", rate, 10000.0, "packets/s of the mix")
-        parser.add_argument("--latency", action="store_true", help="measure latency too")
-        parser.add("--latency-pps", rate, 100.0, "packets/s of the latency stream")
-        values = parser.read(tunables, direction)
         parts = sum(part for _, part in MIX)
         streams = [STLStream(name=f"{size} bytes", packet=STLPktBuilder(pkt=udp(values.addresses, size)),
                              mode=STLTXCont(pps=values.pps * part / parts), isg=0.1 * i)
@@ -32,10 +33,10 @@ class Profile:
         if values.latency:
             streams.append(STLStream(name="latency", packet=STLPktBuilder(pkt=udp(values.addresses, values.size)),
                                      mode=STLTXCont(pps=values.latency_pps),
-                                     flow_stats=STLFlowLatencyStats(pg_id=7 + port_id)))
+                                     flow_stats=STLFlowLatencyStats(pg_id=7 + values.port)))
         return streams
 
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return BaseImix()

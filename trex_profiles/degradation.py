@@ -8,7 +8,7 @@ that looks counts as bad), up to --worst, then it is repaired; and again.
 SPDX-License-Identifier: MIT
 """
 
-from linkcast_stl import Slot, Tunables, chain, count, rate, seconds, share, udp
+from linkcast_stl import Profile, Slot, chain, count, rate, seconds, share, udp
 
 WRONG_CHECKSUM = 0xBAD
 
@@ -21,19 +21,20 @@ def decay(values):
             [Slot(values.pps * part, length) for part in shares])
 
 
-class Profile:
-    """As TRex wants it."""
+class Degradation(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--pps", rate, 5000.0, "packets/s, good and broken"),
+        ("--seconds", seconds, 600.0, "from the first sign to the repair"),
+        ("--steps", count, 20, "how many"),
+        ("--worst", share, 0.3, "share of broken packets at the end"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--pps", rate, 5000.0, "packets/s, good and broken")
-        parser.add("--seconds", seconds, 600.0, "from the first sign to the repair")
-        parser.add("--steps", count, 20, "how many")
-        parser.add("--worst", share, 0.3, "share of broken packets at the end")
-        values = parser.read(tunables, direction)
         if values.steps < 3 or values.worst == 0:
-            parser.error("it takes at least 3 --steps, and a --worst above 0")
+            raise ValueError("it takes at least 3 --steps, and a --worst above 0")
         good, broken = decay(values)
         return chain("good", udp(values.addresses, values.size), good) \
             + chain("broken", udp(values.addresses, values.size, chksum=WRONG_CHECKSUM), broken)
@@ -41,4 +42,4 @@ class Profile:
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return Degradation()

@@ -10,7 +10,7 @@ SPDX-License-Identifier: MIT
 
 import math
 
-from linkcast_stl import Slot, Tunables, chain, count, rate, seconds, share, udp, whole_packets
+from linkcast_stl import Profile, Slot, chain, count, rate, seconds, share, udp, whole_packets
 
 WORKDAYS, DAYS = 5, 7
 TROUGH_AT = 2 / 24  # of the day
@@ -33,27 +33,28 @@ def week(values):
                             1.0 if number < WORKDAYS else values.weekend)]
 
 
-class Profile:
-    """As TRex wants it."""
+class Diurnal(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--peak", rate, 20000.0, "packets/s at the height of a working day"),
+        ("--trough", rate, 2000.0, "packets/s at its lowest"),
+        ("--day-seconds", seconds, 86400.0, "how long a day takes"),
+        ("--slots", count, 48, "steps of a day"),
+        ("--weekend", share, 0.6, "what a weekend has of a working day"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--peak", rate, 20000.0, "packets/s at the height of a working day")
-        parser.add("--trough", rate, 2000.0, "packets/s at its lowest")
-        parser.add("--day-seconds", seconds, 86400.0, "how long a day takes")
-        parser.add("--slots", count, 48, "steps of a day")
-        parser.add("--weekend", share, 0.6, "what a weekend has of a working day")
-        values = parser.read(tunables, direction)
         if values.trough > values.peak:
-            parser.error(f"--trough {values.trough:g} is above --peak {values.peak:g}")
+            raise ValueError(f"--trough {values.trough:g} is above --peak {values.peak:g}")
         slots = week(values)
         if min(whole_packets(slots)) == 0:
-            parser.error(f"a slot of {slots[0].seconds:g} s has not one packet at its rate: fewer --slots, a longer day, "
+            raise ValueError(f"a slot of {slots[0].seconds:g} s has not one packet at its rate: fewer --slots, a longer day, "
                          "or a higher --trough or --weekend")
         return chain("slot", udp(values.addresses, values.size), slots)
 
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return Diurnal()

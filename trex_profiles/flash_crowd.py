@@ -9,7 +9,7 @@ SPDX-License-Identifier: MIT
 
 import math
 
-from linkcast_stl import Slot, Tunables, chain, count, factor, rate, seconds, udp
+from linkcast_stl import Profile, Slot, chain, count, factor, rate, seconds, udp
 
 LEFT = 0.05  # of the crowd, at the end of the decay
 
@@ -23,23 +23,24 @@ def crowd(values):
     return [Slot(values.pps, values.quiet), *rise, Slot(values.pps + more, values.stay), *decay]
 
 
-class Profile:
-    """As TRex wants it."""
+class FlashCrowd(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--pps", rate, 2000.0, "packets/s when it is quiet"),
+        ("--crowd", factor, 10.0, "how many times as much at its height"),
+        ("--quiet", seconds, 120.0, "before they come"),
+        ("--rise", seconds, 5.0, "while they come"),
+        ("--stay", seconds, 60.0, "while they are there"),
+        ("--decay", seconds, 60.0, "while they go"),
+        ("--steps", count, 10, "of rise and of decay"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--pps", rate, 2000.0, "packets/s when it is quiet")
-        parser.add("--crowd", factor, 10.0, "how many times as much at its height")
-        parser.add("--quiet", seconds, 120.0, "before they come")
-        parser.add("--rise", seconds, 5.0, "while they come")
-        parser.add("--stay", seconds, 60.0, "while they are there")
-        parser.add("--decay", seconds, 60.0, "while they go")
-        parser.add("--steps", count, 10, "of rise and of decay")
-        values = parser.read(tunables, direction)
         return chain("crowd", udp(values.addresses, values.size), crowd(values))
 
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return FlashCrowd()

@@ -7,7 +7,7 @@ Nothing is sent in an outage. The link itself stays up: trex_drive.py takes it d
 SPDX-License-Identifier: MIT
 """
 
-from linkcast_stl import Slot, Tunables, chain, rate, seconds, udp
+from linkcast_stl import Profile, Slot, chain, rate, seconds, udp
 
 
 def failure(values):
@@ -16,24 +16,25 @@ def failure(values):
     return [Slot(values.pps, values.up), *flaps, Slot(0, values.down)]
 
 
-class Profile:
-    """As TRex wants it."""
+class LinkFailure(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--pps", rate, 5000.0, "packets/s while it is up"),
+        ("--up", seconds, 60.0, "until it fails"),
+        ("--flaps", int, 3, "short outages before the long one"),
+        ("--flap", seconds, 1.0, "of a short outage"),
+        ("--between", seconds, 5.0, "after a short outage"),
+        ("--down", seconds, 20.0, "of the long outage"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--pps", rate, 5000.0, "packets/s while it is up")
-        parser.add("--up", seconds, 60.0, "until it fails")
-        parser.add("--flaps", int, 3, "short outages before the long one")
-        parser.add("--flap", seconds, 1.0, "of a short outage")
-        parser.add("--between", seconds, 5.0, "after a short outage")
-        parser.add("--down", seconds, 20.0, "of the long outage")
-        values = parser.read(tunables, direction)
         if values.flaps < 0:
-            parser.error(f"--flaps {values.flaps}: expected 0 or more")
+            raise ValueError(f"--flaps {values.flaps}: expected 0 or more")
         return chain("part", udp(values.addresses, values.size), failure(values))
 
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return LinkFailure()

@@ -11,6 +11,7 @@ SPDX-License-Identifier: MIT
 
 import argparse
 import ipaddress
+import sys
 
 from trex.stl.api import STLPktBuilder, STLStream, STLTXCont, STLTXSingleBurst
 
@@ -24,25 +25,41 @@ LEAST_FRAME, LARGEST_FRAME = 64, 9238
 class Tunables(argparse.ArgumentParser):
     """Tunables of a profile. A wrong one is an exception that says why: TRex takes argparse's own exit for --help."""
 
-    def __init__(self, description):
-        super().__init__(prog="start -f PROFILE -t", description=description.split("\n", 1)[0], allow_abbrev=False,
-                         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-        self.add("--size", frame_size, 512, "bytes of a frame, with its checksum")
-        self.add("--src", address, "16.0.0.1", "IPv4 source of direction 0")
-        self.add("--dst", address, "48.0.0.1", "IPv4 destination of direction 0")
-
-    def add(self, name, kind, default, text):
-        """A tunable; TRex's API writes it with underscores."""
-        self.add_argument(name, *{"--" + name[2:].replace("-", "_")} - {name}, type=kind, default=default, help=text)
+    def __init__(self, module, rows):
+        super().__init__(prog=f"start -f {module.__name__}.py -t", description=module.__doc__.split("\n\n", 1)[0],
+                         allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        for name, kind, default, text in rows:
+            how = {"action": "store_true"} if kind is bool else {"type": kind, "default": default}
+            # TRex's API writes them with underscores.
+            self.add_argument(name, *{"--" + name[2:].replace("-", "_")} - {name}, help=text, **how)
 
     def error(self, message):
         raise ValueError(message)
 
-    def read(self, tunables, direction):
-        """Their values; `addresses` are source and destination in this direction."""
-        values = self.parse_args([str(word) for word in tunables])
+
+class Profile:
+    """A profile as TRex wants it: a module's register() returns one.
+
+    TUNABLES   rows of (name, kind, default, text); kind bool is a flag
+    streams()  the streams for their values, which also have `addresses` (source and destination) and `port`
+    """
+
+    TUNABLES = ()
+
+    def streams(self, values):
+        """The streams of one port."""
+        raise NotImplementedError
+
+    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+        """What TRex calls."""
+        common = (("--size", frame_size, 512, "bytes of a frame, with its checksum"),
+                  ("--src", address, "16.0.0.1", "IPv4 source of direction 0"),
+                  ("--dst", address, "48.0.0.1", "IPv4 destination of direction 0"))
+        parser = Tunables(sys.modules[type(self).__module__], self.TUNABLES + common)
+        values = parser.parse_args([str(word) for word in tunables])
         values.addresses = (values.src, values.dst) if direction == 0 else (values.dst, values.src)
-        return values
+        values.port = port_id
+        return self.streams(values)
 
 
 # ---- kinds of values

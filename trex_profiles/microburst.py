@@ -5,7 +5,7 @@
 SPDX-License-Identifier: MIT
 """
 
-from linkcast_stl import Slot, Tunables, chain, count, rate, seconds, udp
+from linkcast_stl import Profile, Slot, chain, count, rate, seconds, udp
 
 from trex.stl.api import STLPktBuilder, STLStream, STLTXCont
 
@@ -16,19 +16,20 @@ def bursts(values):
     return [Slot(values.burst_pps, length), Slot(0, values.every - length)]
 
 
-class Profile:
-    """As TRex wants it."""
+class Microburst(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--pps", rate, 1000.0, "packets/s between the bursts, and beside them"),
+        ("--burst-pps", rate, 500000.0, "packets/s in a burst"),
+        ("--burst-packets", count, 2000, "packets of a burst"),
+        ("--every", seconds, 1.0, "from burst to burst"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--pps", rate, 1000.0, "packets/s between the bursts, and beside them")
-        parser.add("--burst-pps", rate, 500000.0, "packets/s in a burst")
-        parser.add("--burst-packets", count, 2000, "packets of a burst")
-        parser.add("--every", seconds, 1.0, "from burst to burst")
-        values = parser.read(tunables, direction)
         if values.burst_packets / values.burst_pps >= values.every:
-            parser.error(f"a burst takes {values.burst_packets / values.burst_pps:g} s and comes every {values.every:g} s")
+            raise ValueError(f"a burst takes {values.burst_packets / values.burst_pps:g} s and comes every {values.every:g} s")
         packet = udp(values.addresses, values.size)
         return [STLStream(name="steady", packet=STLPktBuilder(pkt=packet), mode=STLTXCont(pps=values.pps))] \
             + chain("burst", packet, bursts(values))
@@ -36,4 +37,4 @@ class Profile:
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return Microburst()

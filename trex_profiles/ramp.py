@@ -5,7 +5,7 @@
 SPDX-License-Identifier: MIT
 """
 
-from linkcast_stl import Slot, Tunables, chain, count, rate, seconds, udp
+from linkcast_stl import Profile, Slot, chain, count, rate, seconds, udp
 
 
 def ramp(values):
@@ -14,20 +14,21 @@ def ramp(values):
     return [Slot(values.from_pps + i * step, values.seconds / values.steps) for i in range(values.steps)]
 
 
-class Profile:
-    """As TRex wants it."""
+class Ramp(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--from-pps", rate, 1000.0, "packets/s of the first step"),
+        ("--to-pps", rate, 100000.0, "packets/s of the last step, and after it"),
+        ("--seconds", seconds, 60.0, "of all steps"),
+        ("--steps", count, 30, "how many"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--from-pps", rate, 1000.0, "packets/s of the first step")
-        parser.add("--to-pps", rate, 100000.0, "packets/s of the last step, and after it")
-        parser.add("--seconds", seconds, 60.0, "of all steps")
-        parser.add("--steps", count, 30, "how many")
-        values = parser.read(tunables, direction)
         return chain("step", udp(values.addresses, values.size), ramp(values), last_rate=values.to_pps)
 
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return Ramp()

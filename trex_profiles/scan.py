@@ -7,7 +7,7 @@ SPDX-License-Identifier: MIT
 
 import ipaddress
 
-from linkcast_stl import LEAST_FRAME, Tunables, count, rate, tcp_syn, udp
+from linkcast_stl import LEAST_FRAME, Profile, count, rate, tcp_syn, udp
 
 from trex.stl.api import CTRexVmInsFixHwCs, STLPktBuilder, STLStream, STLTXCont, STLVM
 
@@ -23,19 +23,20 @@ def sweep(first, hosts):
     return vm
 
 
-class Profile:
-    """As TRex wants it."""
+class Scan(Profile):
+    """See above."""
 
-    def get_streams(self, direction=0, tunables=(), port_id=0, **kwargs):
+    TUNABLES = (
+        ("--pps", rate, 5000.0, "packets/s of ordinary traffic"),
+        ("--scan-pps", rate, 1000.0, "packets/s of the scan"),
+        ("--hosts", count, 16, "hosts that are scanned, from --dst on"),
+    )
+
+    def streams(self, values):
         """The streams of one port."""
-        parser = Tunables(__doc__)
-        parser.add("--pps", rate, 5000.0, "packets/s of ordinary traffic")
-        parser.add("--scan-pps", rate, 1000.0, "packets/s of the scan")
-        parser.add("--hosts", count, 16, "hosts that are scanned, from --dst on")
-        values = parser.read(tunables, direction)
         first = ipaddress.IPv4Address(values.addresses[1])
         if int(first) + values.hosts > 2**32:
-            parser.error(f"--hosts {values.hosts}: there are not so many behind {first}")
+            raise ValueError(f"--hosts {values.hosts}: there are not so many behind {first}")
         syn = STLPktBuilder(pkt=tcp_syn(values.addresses, LEAST_FRAME), vm=sweep(first, values.hosts))
         return [STLStream(name="ordinary", packet=STLPktBuilder(pkt=udp(values.addresses, values.size)),
                           mode=STLTXCont(pps=values.pps)),
@@ -44,4 +45,4 @@ class Profile:
 
 def register():
     """What TRex calls."""
-    return Profile()
+    return Scan()
