@@ -16,6 +16,10 @@ int command_import(struct ctl *, int argc, char **argv, struct status *status);
 int command_export(struct ctl *, int argc, char **argv, struct status *status);
 int command_forecast(struct ctl *, int argc, char **argv, struct status *status);
 int command_services(struct ctl *, int argc, char **argv, struct status *status);
+int command_alerts(struct ctl *, int argc, char **argv, struct status *status);
+int command_label(struct ctl *, int argc, char **argv, struct status *status);
+int command_labels(struct ctl *, int argc, char **argv, struct status *status);
+int command_evaluate_failures(struct ctl *, int argc, char **argv, struct status *status);
 int command_watch(struct ctl *, int argc, char **argv, struct status *status);
 int command_backup(struct ctl *, int argc, char **argv, struct status *status);
 int command_check(struct ctl *, int argc, char **argv, struct status *status);
@@ -24,7 +28,7 @@ int command_simulate(struct ctl *, int argc, char **argv, struct status *status)
 
 struct command_form;
 extern const struct command_form backup_form, check_form, import_form, export_form, forecast_form,
-        services_form, watch_form, keygen_form;
+        services_form, watch_form, keygen_form, alerts_form, label_form, evaluate_failures_form;
 
 struct command {
 	const char *name; // NULL ends a table
@@ -37,6 +41,7 @@ struct command {
 
 extern const struct command ctl_commands[];      // of analyticsctl
 extern const struct command topology_commands[]; // of `analyticsctl topology`
+extern const struct command alerts_commands[];   // of `analyticsctl alerts`
 
 // Finds argv[1] in 'commands' and runs it with the arguments behind; 'name' is what the user typed so far,
 // 'doc' a sentence about the commands. A missing or unknown command, and --help, are answered here.

@@ -425,6 +425,13 @@ static int find_thresholds(const struct trial *trial, enum trial_method method, 
 	return 0;
 }
 
+// Of a series of values nothing is told beforehand: its events are to be found.
+static double recall_of(const struct trial *trial, const struct tally *tally) {
+	size_t hits = trial->has_values ? tally->found : tally->warned;
+
+	return trial->n_events > 0 ? (double)hits / (double)trial->n_events : NAN;
+}
+
 static int sweep(const struct trial *trial, enum trial_method method, double weeks,
                  struct trial_result *ret) {
 	double thresholds[SWEEP], last_recall = 0;
@@ -443,7 +450,7 @@ static int sweep(const struct trial *trial, enum trial_method method, double wee
 
 		if ((rc = count(trial, method, thresholds[i], &tally)) < 0)
 			return rc;
-		recall = trial->n_events > 0 ? (double)tally.warned / (double)trial->n_events : NAN;
+		recall = recall_of(trial, &tally);
 		precision = tally.right + tally.wrong > 0
 		                    ? (double)tally.right / (double)(tally.right + tally.wrong)
 		                    : 1;
@@ -495,7 +502,7 @@ int trial_results(struct trial *trial, struct trial_result ret[static N_METHODS]
 		ret[m].alarms = tally.alarms;
 		ret[m].right_alarms = tally.right;
 		ret[m].precision = tally.alarms > 0 ? (double)tally.right / (double)tally.alarms : NAN;
-		ret[m].recall = trial->n_events > 0 ? (double)tally.warned / (double)trial->n_events : NAN;
+		ret[m].recall = recall_of(trial, &tally);
 		ret[m].false_per_week = weeks > 0 ? (double)tally.wrong / weeks : NAN;
 		ret[m].false_per_day = ret[m].false_per_week / 7;
 		ret[m].lead_seconds = tally.lead_seconds;

@@ -39,7 +39,7 @@ struct trial_result {
 	double threshold;             // that the figures are at
 	size_t events, warned, found; // warned of before they began; at all
 	size_t alarms, right_alarms;
-	double precision, recall; // of alarms; of warnings
+	double precision, recall; // of alarms; of warnings, or, of a series of values, of what was found
 	double false_per_day, false_per_week;
 	double lead_seconds,
 	        lead_share; // medians, of those warned of; share of the time since the first sign
