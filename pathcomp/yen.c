@@ -90,7 +90,8 @@ int yen_new(struct pathcomp_search *search, const struct pathcomp_room *room,
 // ---- what a spur is at least
 
 static bool has_root(const struct candidate *found, const uint32_t *root, size_t n_root) {
-	return found->path.n_arcs > n_root && memcmp(found->path.arcs, root, n_root * sizeof(*root)) == 0;
+	return found->path.n_arcs > n_root &&
+	       (n_root == 0 || memcmp(found->path.arcs, root, n_root * sizeof(*root)) == 0);
 }
 
 // The links by which found paths go on from a root.
