@@ -7,6 +7,7 @@
 #include "frame.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -522,6 +523,21 @@ static int check_row_width(const msgpack_object *map, const struct message *mess
 	return 0;
 }
 
+// Returns 0, 1 when the field is absent and may be, or -EINVAL.
+static int find_field(const msgpack_object *map, const struct field *field, const msgpack_object **ret,
+                      struct status *status) {
+	size_t n;
+	const msgpack_object *object = find_key(map, field->name, &n);
+
+	if (n > 1)
+		return bad(status, field, "is there twice");
+	if (object != NULL && object->type != MSGPACK_OBJECT_NIL) {
+		*ret = object;
+		return 0;
+	}
+	return field->presence == FIELD_REQUIRED ? bad(status, field, "missing") : 1;
+}
+
 static int read_map(struct document *document, const msgpack_object *map, const struct message *message,
                     void *body, struct status *status) {
 	uint64_t has = 0;
@@ -532,16 +548,12 @@ static int read_map(struct document *document, const msgpack_object *map, const 
 		return status_set(status, STATUS_INVALID_ARGUMENT, "must be a map");
 	for (size_t i = 0; i < message->n_fields; i++) {
 		const struct field *field = &message->fields[i];
-		size_t n;
-		const msgpack_object *object = find_key(map, field->name, &n);
+		const msgpack_object *object;
 
-		if (n > 1)
-			return bad(status, field, "is there twice");
-		if (object == NULL || object->type == MSGPACK_OBJECT_NIL) {
-			if (field->presence == FIELD_REQUIRED)
-				return bad(status, field, "missing");
+		if ((rc = find_field(map, field, &object, status)) < 0)
+			return rc;
+		if (rc == 1)
 			continue;
-		}
 		if ((rc = read_field(document, object, field, body, status)) < 0)
 			return rc;
 		has |= UINT64_C(1) << i;
@@ -559,4 +571,73 @@ static int read_map(struct document *document, const msgpack_object *map, const 
 int document_read(struct document *document, const struct message *message, void *body,
                   struct status *status) {
 	return read_map(document, &document->root, message, body, status);
+}
+
+// ---- all that is wrong
+
+struct checking {
+	struct document *document;
+	document_defect_fn each;
+	void *context;
+};
+
+static int check_map(const struct checking *checking, const msgpack_object *map,
+                     const struct message *message, const char *where);
+
+static int check_list(const struct checking *checking, const msgpack_object *list, const struct field *field,
+                      const char *where) {
+	char element[STATUS_MESSAGE_SIZE];
+	int rc = 0;
+
+	for (size_t i = 0; i < list->via.array.size && rc == 0; i++) {
+		snprintf(element, sizeof(element), "%.200s%s[%zu].", where, field->name, i);
+		rc = check_map(checking, &list->via.array.ptr[i], field->element, element);
+	}
+	return rc;
+}
+
+static int check_field(const struct checking *checking, const msgpack_object *map, const struct field *field,
+                       void *body, const char *where, struct status *status) {
+	const msgpack_object *object;
+	int rc;
+
+	if ((rc = find_field(map, field, &object, status)) != 0)
+		return rc == 1 ? 0 : rc;
+	if (field->kind != FIELD_LIST)
+		return read_field(checking->document, object, field, body, status);
+	rc = take_array(object, field, status);
+	return rc < 0 ? rc : check_list(checking, object, field, where);
+}
+
+static int check_map(const struct checking *checking, const msgpack_object *map,
+                     const struct message *message, const char *where) {
+	CLEANUP(freep) void *body = malloc(message->size);
+	struct status status = {0};
+	int rc = 0;
+
+	if (body == NULL)
+		return -ENOMEM;
+	if (map->type != MSGPACK_OBJECT_MAP) {
+		(void)status_set(&status, STATUS_INVALID_ARGUMENT, "%.*s: must be a map",
+		                 (int)strlen(where) - 1,
+		                 where); // without the dot
+		checking->each(checking->context, status.message);
+		return 0;
+	}
+	for (size_t i = 0; i < message->n_fields && rc == 0; i++) {
+		rc = check_field(checking, map, &message->fields[i], body, where, &status);
+		if (rc != -EINVAL)
+			continue;
+		status_prefix(&status, "%s", where);
+		checking->each(checking->context, status.message);
+		rc = 0;
+	}
+	return rc;
+}
+
+int document_check(struct document *document, const struct message *message, document_defect_fn each,
+                   void *context) {
+	const struct checking checking = {document, each, context};
+
+	return check_map(&checking, &document->root, message, "");
 }

@@ -29,6 +29,10 @@ DEFINE_CLEANUP(struct document *, document_close)
 // unspecified.
 int document_read(struct document *, const struct message *, void *body, struct status *status);
 
+// Tells each field that document_read() would refuse, by its place ("links[3].cost: ..."). Returns 0 or -ENOMEM.
+typedef void (*document_defect_fn)(void *context, const char *text);
+int document_check(struct document *, const struct message *, document_defect_fn, void *context);
+
 // 'size' bytes that live as long as the document (for lists that are built beside what was read), or NULL.
 void *document_alloc(struct document *, size_t size);
 

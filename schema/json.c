@@ -96,28 +96,182 @@ static int convert(struct document *document, json_t *json, size_t depth, msgpac
 	return -EINVAL;
 }
 
-int document_from_json(const char *text, size_t size, struct document **ret, struct status *status) {
-	CLEANUP(document_closep) struct document *document = NULL;
+// A text is taken apart at its outermost level by hand and the rest by jansson, an element of an outermost list at
+// a time: its tree of a topology of a million links would take gigabytes.
+struct reading {
+	struct document *document;
+	const char *text;
+	size_t size, at;
+	size_t counted, line, line_start; // of what was counted so far
+	struct status *status;
+};
+
+static int parse_failure(struct reading *reading, size_t at, const char *text) {
+	for (; reading->counted < at; reading->counted++) {
+		if (reading->text[reading->counted] == '\n') {
+			reading->line++;
+			reading->line_start = reading->counted + 1;
+		}
+	}
+	return status_set(reading->status, STATUS_INVALID_ARGUMENT, "line %zu, column %zu: %s",
+	                  reading->line + 1, at - reading->line_start + 1, text);
+}
+
+// The next byte that is not white space, '\0' at the end.
+static char look(struct reading *reading) {
+	while (reading->at < reading->size && strchr(" \t\r\n", reading->text[reading->at]) != NULL &&
+	       reading->text[reading->at] != '\0')
+		reading->at++;
+	return reading->at < reading->size ? reading->text[reading->at] : '\0';
+}
+
+static int expect(struct reading *reading, char wanted) {
+	char what[32];
+
+	if (look(reading) == wanted && reading->at < reading->size) {
+		reading->at++;
+		return 0;
+	}
+	snprintf(what, sizeof(what), "'%c' expected", wanted);
+	return parse_failure(reading, reading->at, what);
+}
+
+// Whatever value comes next.
+static int read_value(struct reading *reading, size_t depth, msgpack_object *ret) {
+	const char *text = reading->text + reading->at;
 	json_error_t error;
-	json_t *json;
+	json_t *json = json_loadb(text, reading->size - reading->at,
+	                          JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
 	int rc;
 
-	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	if (json == NULL)
-		return status_set(status, STATUS_INVALID_ARGUMENT, "line %d, column %d: %s", error.line,
-		                  error.column, error.text);
-	rc = document_new(&document);
-	if (rc == 0) {
-		document->from_json = true;
-		rc = convert(document, json, 0, &document->root);
-	}
+		return parse_failure(reading, reading->at + (size_t)error.position, error.text);
+	reading->at += (size_t)error.position;
+	rc = convert(reading->document, json, depth, ret);
 	json_decref(json);
+	return rc;
+}
+
+// A list of msgpack objects (a key and a value are two) that grows outside the document.
+struct objects {
+	msgpack_object *list;
+	size_t n, capacity;
+};
+
+static void objects_fini(struct objects *objects) {
+	free(objects->list);
+}
+
+static int objects_add(struct objects *objects, msgpack_object object) {
+	if (objects->n == objects->capacity) {
+		size_t capacity = 2 * objects->capacity + 16;
+		msgpack_object *moved = realloc(objects->list, capacity * sizeof(*moved));
+
+		if (moved == NULL)
+			return -ENOMEM;
+		objects->list = moved;
+		objects->capacity = capacity;
+	}
+	objects->list[objects->n++] = object;
+	return 0;
+}
+
+static int read_outer_list(struct reading *reading, msgpack_object *ret) {
+	CLEANUP(objects_fini) struct objects objects = {0};
+	int rc = expect(reading, '[');
+
+	while (rc == 0 && look(reading) != ']') {
+		msgpack_object element;
+
+		if ((objects.n > 0 && (rc = expect(reading, ',')) < 0) ||
+		    (rc = read_value(reading, 2, &element)) < 0)
+			return rc;
+		rc = objects_add(&objects, element);
+	}
+	if (rc < 0 || (rc = expect(reading, ']')) < 0)
+		return rc;
+	ret->type = MSGPACK_OBJECT_ARRAY;
+	ret->via.array.size = (uint32_t)objects.n;
+	ret->via.array.ptr = document_alloc(reading->document, objects.n * sizeof(*objects.list));
+	if (ret->via.array.ptr == NULL)
+		return -ENOMEM;
+	if (objects.n > 0)
+		memcpy(ret->via.array.ptr, objects.list, objects.n * sizeof(*objects.list));
+	return 0;
+}
+
+static bool is_key(const struct objects *objects, const msgpack_object *key) {
+	for (size_t i = 0; i < objects->n; i += 2) {
+		const msgpack_object_str *known = &objects->list[i].via.str;
+
+		if (known->size == key->via.str.size &&
+		    memcmp(known->ptr, key->via.str.ptr, known->size) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int read_outer_pair(struct reading *reading, struct objects *objects) {
+	msgpack_object key, value;
+	int rc;
+
+	if (look(reading) != '"')
+		return parse_failure(reading, reading->at, "'\"' expected");
+	if ((rc = read_value(reading, 1, &key)) < 0)
+		return rc;
+	if (is_key(objects, &key))
+		return parse_failure(reading, reading->at, "duplicate object key");
+	if ((rc = expect(reading, ':')) < 0)
+		return rc;
+	rc = look(reading) == '[' ? read_outer_list(reading, &value) : read_value(reading, 1, &value);
+	if (rc < 0 || (rc = objects_add(objects, key)) < 0)
+		return rc;
+	return objects_add(objects, value);
+}
+
+static int read_outermost(struct reading *reading) {
+	CLEANUP(objects_fini) struct objects objects = {0};
+	msgpack_object *root = &reading->document->root;
+	int rc = 0;
+
+	if (look(reading) != '{')
+		return parse_failure(reading, reading->at, "not a JSON object");
+	rc = expect(reading, '{');
+	while (rc == 0 && look(reading) != '}') {
+		if (objects.n > 0 && (rc = expect(reading, ',')) < 0)
+			return rc;
+		rc = read_outer_pair(reading, &objects);
+	}
+	if (rc < 0 || (rc = expect(reading, '}')) < 0)
+		return rc;
+	if (look(reading) != '\0' || reading->at < reading->size)
+		return parse_failure(reading, reading->at, "end of file expected");
+	root->type = MSGPACK_OBJECT_MAP;
+	root->via.map.size = (uint32_t)(objects.n / 2);
+	root->via.map.ptr = document_alloc(reading->document, objects.n / 2 * sizeof(*root->via.map.ptr));
+	if (root->via.map.ptr == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < objects.n / 2; i++) {
+		root->via.map.ptr[i].key = objects.list[2 * i];
+		root->via.map.ptr[i].val = objects.list[2 * i + 1];
+	}
+	return 0;
+}
+
+int document_from_json(const char *text, size_t size, struct document **ret, struct status *status) {
+	CLEANUP(document_closep) struct document *document = NULL;
+	struct reading reading = {.text = text, .size = size, .status = status};
+	int rc;
+
+	if ((rc = document_new(&document)) < 0)
+		return rc;
+	document->from_json = true;
+	reading.document = document;
+	rc = read_outermost(&reading);
 	if (rc == -ELOOP)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "nested deeper than %d", LIMIT_NESTING);
 	if (rc < 0)
 		return rc;
-	if (document->root.type != MSGPACK_OBJECT_MAP)
-		return status_set(status, STATUS_INVALID_ARGUMENT, "not a JSON object");
 
 	*ret = document;
 	document = NULL;

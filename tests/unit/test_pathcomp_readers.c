@@ -162,6 +162,15 @@ ParameterizedTestParameters(readers, wrong_json_is_refused_with_its_element) {
 	         "line 1"},
 	        {"{\"nodes\":[{\"id\":\"a\"}],\n\"links\":[}", "line 2"},
 	        {"{\"nodes\":[{\"id\":7}],\"links\":[]}", "nodes[0].id: must be text"},
+	        {"{\"nodes\":[{\"id\":\"a\"}]\n \"links\":[]}", "line 2, column 2: ',' expected"},
+	        {"{\"nodes\":[{\"id\":\"a\"}, {\"id\":\"b\"} 7],\"links\":[]}", "',' expected"},
+	        {"{\"nodes\":[{\"id\":\"a\"},],\"links\":[]}", "line 1"},
+	        {"{\"nodes\":[{\"id\":\"a\"}],\"links\":[],}", "'\"' expected"},
+	        {"{\"nodes\":[{\"id\":\"a\"}],\"links\":[]", "',' expected"},
+	        {"{\"nodes\":[{\"id\":\"a\"}],\"links\":[{\"id\":\"l\"", "line 1"},
+	        {"{\"nodes\":[{\"id\":\"a\"}],\"links\":[]} {}", "end of file expected"},
+	        {"{\"nodes\":[{\"id\":\"a\"}],\"links\":[],\"nodes\":[]}", "duplicate object key"},
+	        {"{\"nodes\":[{\"id\":\"a\",\"id\":\"b\"}],\"links\":[]}", "duplicate object key"},
 	        {"[]", "not a JSON object"},
 	        {"", "line 1"},
 	};
@@ -179,6 +188,46 @@ ParameterizedTest(struct bad_json *c, readers, wrong_json_is_refused_with_its_el
 	             -EINVAL, "%s was taken", c->text);
 	cr_assert(strstr(status.message, c->says) != NULL, "'%s' doesn't say '%s'", status.message, c->says);
 	cr_assert(strstr(status.message, "x.json: ") == status.message, "%s", status.message);
+}
+
+struct told {
+	char lines[8][200];
+	size_t n;
+};
+
+static void note(void *context, const char *line) {
+	struct told *told = context;
+
+	cr_assert_lt(told->n, sizeof(told->lines) / sizeof(told->lines[0]), "one more: %s", line);
+	snprintf(told->lines[told->n++], sizeof(told->lines[0]), "%s", line);
+}
+
+Test(readers, every_field_of_a_wrong_kind_is_told) {
+	static const char text[] =
+	        "{\"nodes\":[{\"id\":7},{\"id\":\"b\",\"x\":\"west\"}],\n\"links\":[{\"id\":\"l\",\"a\":"
+	        "\"b\","
+	        "\"z\":\"b\",\"cost\":-1,\"bidirectional\":1},{\"id\":\"m\",\"a\":\"b\",\"srlg\":[5]},3]}";
+	static const char *const expected[] = {
+	        "x.json: nodes[0].id: must be text",
+	        "x.json: nodes[1].x: must be a number",
+	        "x.json: links[0].bidirectional: must be true or false",
+	        "x.json: links[0].cost: must be from 0 to 1000000000",
+	        "x.json: links[1].z: missing",
+	        "x.json: links[1].srlg: must be text",
+	        "x.json: links[2]: must be a map",
+	};
+	struct told told = {0};
+	const struct reader_options options = {.capacity_scale = 1, .defect = note, .context = &told};
+	struct document *document = NULL;
+	struct topology topology;
+	struct status status = {0};
+
+	cr_assert_eq(reader_parse_json("x.json", text, strlen(text), &options, &topology, &document, &status),
+	             -EINVAL);
+	cr_assert_eq(told.n, sizeof(expected) / sizeof(expected[0]), "%zu: %s", told.n, status.message);
+	for (size_t i = 0; i < told.n; i++)
+		cr_expect_str_eq(told.lines[i], expected[i]);
+	cr_assert(strstr(status.message, "7 defects") != NULL, "%s", status.message);
 }
 
 // ---- GraphML and SNDlib
