@@ -45,5 +45,8 @@ int answer_search(const struct answer *, const struct pathcomp_room *, const str
 int answer_tell_paths(struct answer *);
 int answer_tell_block(struct answer *);
 
+// Does the request exclude an arc, as a link, by one of its ends, or by a risk group?
+bool answer_excludes(const struct answer *, uint32_t arc);
+
 // What would fit instead, into the message. Returns 0 or -ENOMEM; an offer that can't be made is left out.
 int answer_offer(struct snapshots *, struct answer *);

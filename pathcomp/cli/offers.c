@@ -23,6 +23,10 @@ struct attempt {
 	struct path_offers *offers;
 };
 
+static bool is_pair(const struct attempt *attempt) {
+	return HAS(attempt->answer->query, path_query, disjoint);
+}
+
 // Does a room carry a demand, all else as asked?
 static bool carries(const struct attempt *attempt, const struct pathcomp_room *room, double gbps) {
 	CLEANUP(pathcomp_paths_fini) struct pathcomp_paths paths = {0};
@@ -82,8 +86,7 @@ static double widest_path(const struct attempt *attempt) {
 }
 
 static void offer_rate(const struct attempt *attempt) {
-	bool pair = HAS(attempt->answer->query, path_query, disjoint);
-	double gbps = pair ? widest_pair(attempt) : widest_path(attempt);
+	double gbps = is_pair(attempt) ? widest_pair(attempt) : widest_path(attempt);
 
 	if (gbps > 0 && gbps < attempt->answer->query->gbps && carries(attempt, attempt->answer->room, gbps))
 		SET(attempt->offers, path_offers, max_gbps, gbps);
@@ -252,18 +255,134 @@ static int offer_upgrade(const struct attempt *attempt) {
 	                                                                    : 0;
 }
 
+// ---- under other conditions
+
+// The shortest path by a metric, all else as asked; the caller ends 'ret'. Returns 0 when there is one.
+static int shortest_by(const struct attempt *attempt, enum path_metrics metric,
+                       const struct pathcomp_conditions *conditions, struct pathcomp_path *ret) {
+	struct pathcomp_request request = attempt->answer->request;
+
+	request.metric = metric;
+	request.conditions = conditions;
+	return pathcomp_search_shortest(attempt->answer->snapshot->search, attempt->answer->room, &request,
+	                                ret);
+}
+
+static void offer_hops(const struct attempt *attempt) {
+	CLEANUP(pathcomp_path_fini) struct pathcomp_path path = {0};
+	struct pathcomp_conditions conditions = attempt->answer->conditions;
+
+	conditions.max_hops = UINT32_MAX;
+	if (!is_pair(attempt) && shortest_by(attempt, PATH_METRIC_HOPS, &conditions, &path) == 0)
+		SET(attempt->offers, path_offers, min_hops, (int64_t)path.n_arcs);
+}
+
+static void offer_latency(const struct attempt *attempt) {
+	CLEANUP(pathcomp_path_fini) struct pathcomp_path path = {0};
+	struct pathcomp_conditions conditions = attempt->answer->conditions;
+
+	conditions.max_latency_ns = UINT64_MAX;
+	if (!is_pair(attempt) && shortest_by(attempt, PATH_METRIC_LATENCY, &conditions, &path) == 0)
+		SET(attempt->offers, path_offers, min_latency_ms, (double)path.latency_ns / 1e6);
+}
+
+static bool is_down(const struct answer *answer, uint32_t arc) {
+	enum states state = answer->outlook->capacities[arc].state;
+
+	return state == STATE_DOWN || state == STATE_ADMIN_DOWN;
+}
+
+// The ids of the links of all paths that something is true of, each once.
+static int list_links(const struct attempt *attempt, const struct pathcomp_paths *paths,
+                      bool (*is)(const struct answer *, uint32_t arc), const char ***ret, size_t *ret_n) {
+	const struct link *links = attempt->answer->snapshot->topology.topology.links;
+	size_t n = 0;
+
+	for (size_t i = 0; i < paths->n; i++)
+		n += paths->list[i].n_arcs;
+	*ret = memory_take(&attempt->answer->memory, n, sizeof(**ret));
+	if (*ret == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < paths->n; i++) {
+		for (size_t j = 0; j < paths->list[i].n_arcs; j++) {
+			const char *id = links[pathcomp_arc_link(paths->list[i].arcs[j])].id;
+			bool listed = false;
+
+			for (size_t k = 0; k < *ret_n; k++)
+				listed |= strcmp((*ret)[k], id) == 0;
+			if (!listed && is(attempt->answer, paths->list[i].arcs[j]))
+				(*ret)[(*ret_n)++] = id;
+		}
+	}
+	return 0;
+}
+
+static int offer_restore(const struct attempt *attempt) {
+	const struct answer *answer = attempt->answer;
+	CLEANUP(pathcomp_paths_fini) struct pathcomp_paths paths = {0};
+	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = NULL;
+	size_t n_arcs = 2 * answer->snapshot->topology.topology.n_links;
+	CLEANUP(freep) struct pathcomp_capacity *capacities = malloc((n_arcs + 1) * sizeof(*capacities));
+	int rc;
+
+	if (capacities == NULL)
+		return -ENOMEM;
+	for (uint32_t arc = 0; arc < n_arcs; arc++) {
+		capacities[arc] = answer->outlook->capacities[arc];
+		if (is_down(answer, arc))
+			capacities[arc].state = STATE_UP;
+	}
+	rc = pathcomp_room_new(answer->snapshot->graph, capacities, answer->outlook->window,
+	                       (enum unknown_policies)answer->query->unknown, answer->snapshot->ledger,
+	                       &room);
+	if (rc < 0)
+		return rc;
+	if (answer_search(answer, room, &answer->request, &paths, NULL) != 0)
+		return 0;
+	paths.n = is_pair(attempt) ? paths.n : 1;
+	return list_links(attempt, &paths, is_down, &attempt->offers->restore, &attempt->offers->n_restore);
+}
+
+static int offer_readmit(const struct attempt *attempt) {
+	const struct answer *answer = attempt->answer;
+	CLEANUP(pathcomp_paths_fini) struct pathcomp_paths paths = {0};
+	struct pathcomp_conditions conditions = answer->conditions;
+	struct pathcomp_request request = answer->request;
+
+	conditions.n_links = conditions.n_nodes = conditions.n_srlgs = 0;
+	request.conditions = &conditions;
+	if (answer_search(answer, answer->room, &request, &paths, NULL) != 0)
+		return 0;
+	return list_links(attempt, &paths, answer_excludes, &attempt->offers->readmit,
+	                  &attempt->offers->n_readmit);
+}
+
+// What may help against the condition that leaves nothing.
+static int offer_against(const struct attempt *attempt, enum block_reasons reason) {
+	if (reason == BLOCK_REASON_DOWN)
+		return offer_restore(attempt);
+	if (reason == BLOCK_REASON_EXCLUDED)
+		return offer_readmit(attempt);
+	if (reason == BLOCK_REASON_HOPS)
+		offer_hops(attempt);
+	if (reason == BLOCK_REASON_LATENCY)
+		offer_latency(attempt);
+	offer_rate(attempt);
+	offer_start(attempt);
+	offer_duration(attempt);
+	return reason == BLOCK_REASON_CAPACITY || reason == BLOCK_REASON_UTILIZATION ? offer_upgrade(attempt)
+	                                                                             : 0;
+}
+
 int answer_offer(struct snapshots *snapshots, struct answer *answer) {
 	struct attempt attempt = {snapshots, answer, NULL};
 
-	if (answer->block.reason != BLOCK_REASON_CAPACITY && answer->block.reason != BLOCK_REASON_UTILIZATION)
+	if (answer->block.reason == BLOCK_REASON_NO_ROUTE)
 		return 0;
 	attempt.offers = memory_take(&answer->memory, 1, sizeof(*attempt.offers));
 	if (attempt.offers == NULL)
 		return -ENOMEM;
 	path_offers_init(attempt.offers);
 	answer->message.offers = attempt.offers;
-	offer_rate(&attempt);
-	offer_start(&attempt);
-	offer_duration(&attempt);
-	return offer_upgrade(&attempt);
+	return offer_against(&attempt, answer->block.reason);
 }

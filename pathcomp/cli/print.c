@@ -166,10 +166,18 @@ static void print_upgrade(const struct path_offers *offers, FILE *file) {
 		fputc('\n', file);
 }
 
+static void print_links(const char *lead, const char *const *links, size_t n, FILE *file) {
+	for (size_t i = 0; i < n; i++)
+		fprintf(file, "%s %s", i == 0 ? lead : ",", links[i]);
+	if (n > 0)
+		fprintf(file, "\n");
+}
+
 static void print_offers(const struct path_offers *offers, FILE *file) {
 	char duration[DURATION_TEXT_SIZE];
 
-	if (offers == NULL || (offers->has == 0 && offers->earliest_start == NULL && offers->n_upgrade == 0))
+	if (offers == NULL || (offers->has == 0 && offers->earliest_start == NULL && offers->n_upgrade == 0 &&
+	                       offers->n_restore == 0 && offers->n_readmit == 0))
 		return;
 	fprintf(file, "what would fit:\n");
 	if (HAS(offers, path_offers, max_gbps))
@@ -179,6 +187,12 @@ static void print_offers(const struct path_offers *offers, FILE *file) {
 	if (HAS(offers, path_offers, max_duration_seconds))
 		fprintf(file, "  a duration of %s\n",
 		        text_from_seconds(offers->max_duration_seconds, duration));
+	if (HAS(offers, path_offers, min_hops))
+		fprintf(file, "  %lld hops\n", (long long)offers->min_hops);
+	if (HAS(offers, path_offers, min_latency_ms))
+		fprintf(file, "  %.6g ms\n", offers->min_latency_ms);
+	print_links("  with links up again:", offers->restore, offers->n_restore, file);
+	print_links("  with what is excluded:", offers->readmit, offers->n_readmit, file);
 	print_upgrade(offers, file);
 }
 

@@ -106,7 +106,7 @@ static bool has_srlg(const struct answer *answer, const struct link *link) {
 	return false;
 }
 
-static bool is_excluded(const struct answer *answer, uint32_t arc) {
+bool answer_excludes(const struct answer *answer, uint32_t arc) {
 	const struct pathcomp_conditions *c = &answer->conditions;
 	const struct pathcomp_graph *graph = answer->snapshot->graph;
 
@@ -120,7 +120,7 @@ static enum link_refusals refusal_of(const struct answer *answer, uint32_t arc,
                                      const struct pathcomp_view *view) {
 	if (view->refusal == PATHCOMP_DOWN)
 		return LINK_REFUSAL_DOWN;
-	if (is_excluded(answer, arc))
+	if (answer_excludes(answer, arc))
 		return LINK_REFUSAL_EXCLUDED;
 	if (view->refusal == PATHCOMP_UNKNOWN)
 		return LINK_REFUSAL_UNKNOWN;

@@ -99,9 +99,35 @@ def test_offers_hold():
     assert ring(reply["offers"]["max_gbps"])["status"] == "path"
     assert ring(reply["offers"]["max_gbps"] + 1e-9, status=BLOCKED)["status"] == "blocked"
     assert "offers" not in ring(12.5, "--no-offers", status=BLOCKED)
-    assert "offers" not in ring(1, "--max-hops", 1, status=BLOCKED)
     pair = ring(8, "--disjoint", "link", status=BLOCKED)
     assert links_of(ring(pair["offers"]["max_gbps"], "--disjoint", "link")) == [["ab", "bc"], ["ad", "dc"]]
+
+
+def test_offers_against_other_conditions_hold():
+    assert ring(1, "--max-hops", 1, status=BLOCKED)["offers"] == {"min_hops": 2}
+    assert ring(1, "--max-hops", 2)["paths"][0]["hops"] == 2
+    least = ring(1, "--max-latency-ms", 1, status=BLOCKED)["offers"]["min_latency_ms"]
+    assert ring(1, "--max-latency-ms", least)["paths"][0]["latency_ms"] == least
+    assert ring(1, "--max-latency-ms", least - .001, status=BLOCKED)["offers"] == {"min_latency_ms": least}
+    excluded = ["--exclude", "node=Bergen", "--exclude", "node=Dublin"]
+    assert ring(1, *excluded, status=BLOCKED)["offers"] == {"readmit": ["ab", "bc"]}
+    # in words, too
+    run = pathcomp("path", "--file", RING, "--from", "Aalborg", "--to", "Cadiz", "--gbps", 1, *excluded)
+    assert run.returncode == BLOCKED and "with what is excluded: ab, bc" in run.stdout
+
+
+def test_what_is_down_is_named_when_it_would_help(tmp_path):
+    links = [{"id": "ab", "a": "a", "z": "b", "total_capacity_gbps": 10},
+             {"id": "bc", "a": "b", "z": "c", "total_capacity_gbps": 10, "admin_up": False},
+             {"id": "thin", "a": "b", "z": "c", "total_capacity_gbps": 1, "admin_up": False, "cost": 0.5}]
+    file = tmp_path / "down.json"
+    file.write_text(json.dumps({"nodes": [{"id": node} for node in "abc"], "links": links}))
+    arguments = ["path", "--file", file, "--from", "a", "--to", "c", "--gbps"]
+    run = pathcomp(*arguments, 5, "--json")
+    reply = json.loads(run.stdout)
+    assert run.returncode == BLOCKED and reply["reason"] == "down" and reply["offers"] == {"restore": ["bc"]}
+    assert "with links up again: thin" in pathcomp(*arguments, 1).stdout
+    assert json.loads(pathcomp(*arguments, 11, "--json").stdout)["offers"] == {}  # up again they would be too thin
 
 
 def batch(*requests, status=DONE, arguments=()):
