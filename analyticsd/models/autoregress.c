@@ -69,8 +69,9 @@ static int solve_levinson(const double covariances[static ORDER + 1], double n, 
 		for (int k = 1; k < order; k++)
 			reflection -= before[k] * covariances[order - k];
 		reflection /= error;
+		// A wave or a line is told without error by a few; the covariances of far lags rest on too few pairs for that.
 		if (order > 1 && fabs(reflection) > CLOSEST)
-			return order; // tells the rest without error
+			return order <= ORDER / 2 ? order : ret_order;
 		now[order] = reflection = fmax(fmin(reflection, CLOSEST), -CLOSEST);
 		for (int k = 1; k < order; k++)
 			now[k] = before[k] - reflection * before[order - k];

@@ -5,19 +5,8 @@ suppressMessages(library(forecast))
 
 method <- commandArgs(trailingOnly = TRUE)[1]
 
-# The search for a seasonal model gets 15 s; then it is one without season.
-search <- function(y, seasonal) {
-  on.exit(setTimeLimit())
-  tryCatch({
-    if (seasonal) setTimeLimit(cpu = 15, transient = TRUE)
-    auto.arima(y, seasonal = seasonal)
-  }, error = function(e) {
-    setTimeLimit()
-    auto.arima(y, seasonal = FALSE)
-  })
-}
-
 # Seasons above 24 steps are out of reach for auto.arima (hours) and ets (refuses); both get the plain series then.
+# Seasons of 24 cost auto.arima minutes where there are more than 300 values: it looks for none there.
 fit <- function(y, period, week, h) {
   seasonal <- period > 1 && length(y) >= 2 * period
   short <- seasonal && period <= 24
@@ -28,7 +17,7 @@ fit <- function(y, period, week, h) {
     snaive = snaive(full, h = h, level = 90),
     theta = thetaf(full, h = h, level = 90),
     ets = forecast(ets(plain), h = h, level = 90),
-    arima = forecast(search(plain, short), h = h, level = 90),
+    arima = forecast(auto.arima(plain, seasonal = short && length(y) <= 300), h = h, level = 90),
     tbats = {
       periods <- c(if (seasonal) period, if (length(y) >= 2 * week) week)
       s <- if (length(periods) > 0) msts(y, periods) else y

@@ -496,6 +496,8 @@ def ask_peers(arguments, tasks):
         if method in wanted and has_r:
             most = {"ets": arguments.slow, "arima": arguments.slower, "tbats": arguments.slowest}
             some = tasks if method in FAST else choose(tasks, most[method])
+            if method == "tbats":  # minutes each above
+                some = [task for task in some if len(task.history) <= 700]
             peers[method] = kept_or_asked(arguments.build, method, some, ask_r(method))
     if not has_r:
         print("R's forecast package is not installed (r-cran-forecast): passed over", file=sys.stderr)
