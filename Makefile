@@ -30,7 +30,8 @@ bench-forecast: bench-accuracy bench-learners
 # R's forecast package and scikit-learn take part when they are installed (r-cran-forecast python3-sklearn);
 # ARGS="FILE..." adds series of your own (`timestamp_unix,value[,link]`), --m4 FILE the hourly ones of that competition
 bench-accuracy: all
-	@tests/bench/bench_accuracy.py --build $(BUILD) data/abilene/loads.csv $(ARGS)
+	@tests/bench/bench_accuracy.py --build $(BUILD) --output docs/accuracy.md data/abilene/loads.csv \
+		data/facebook/pod_a.csv.gz data/ec2/network_in.csv.gz $(ARGS)
 
 # Forest and boosting against scikit-learn and xgboost, where they are installed (python3-sklearn python3-xgboost)
 bench-learners: deps all

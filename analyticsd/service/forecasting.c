@@ -212,7 +212,7 @@ static void *run_helper(void *argument) {
 	struct worker worker = *asked;
 	struct status status;
 
-	pthread_setname_np(pthread_self(), "linkcast-learn");
+	pthread_setname_np(pthread_self(), "linkcast-links");
 	worker.state = NULL;
 	worker.history = NULL;
 	worker.ingest = worker.work = NULL;
