@@ -6,6 +6,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -70,3 +71,68 @@ class Cutter:
             self._left[source] -= len(data)
         if not data or self._left.get(source) == 0:
             self._selector.unregister(source)  # and it stays open
+
+
+class Cable:
+    """A way to a port of 127.0.0.1 that can be pulled out: cut() ends what is connected and refuses what comes, mend()
+    takes connections again."""
+
+    def __init__(self, port):
+        self._to = port
+        self._lock = threading.Lock()
+        self._pairs, self._threads = [], []
+        self._listener = None
+        self._address = ("127.0.0.1", 0)
+        self.mend()
+        self.endpoint = f"tcp://127.0.0.1:{self._address[1]}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.cut()
+
+    def mend(self):
+        """Connections reach the port again."""
+        self._listener = socket.create_server(self._address)
+        self._address = self._listener.getsockname()
+        self._start(self._accept, self._listener)
+
+    def cut(self):
+        """None does."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            for one in self._pairs:
+                with contextlib.suppress(OSError):  # its other end has left
+                    one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for one in [self._listener, *self._pairs]:
+            one.close()
+        self._pairs, self._threads = [], []
+
+    def _start(self, what, *arguments):
+        thread = threading.Thread(target=what, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+            except OSError:
+                return
+            with self._lock:
+                self._pairs += [client, server]
+                self._start(self._copy, client, server)
+                self._start(self._copy, server, client)
+
+    @staticmethod
+    def _copy(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass

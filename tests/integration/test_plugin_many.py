@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from cutter import Cable
 from daemon import Analyticsd
 from test_plugin_keys import Keys, free_port
 from testpmd import TESTPMD, Testpmd, plugin_path, wait_until
@@ -128,6 +129,45 @@ def test_many_plugins_publish_to_one_daemon_and_none_loses_a_row(sockets):
 def port_names(daemon, host, name):
     """The counters' names in a reply."""
     return daemon.ask("QueryPort", host=host, name=name, from_ns=0, to_ns=1)["names"]
+
+
+def test_a_network_cut_loses_no_row(sockets):
+    ports = [free_port() for _ in range(2)]
+    daemon = Analyticsd(sockets)
+    for option, port in zip(("--samples", "--api"), ports):
+        daemon._argv[daemon._argv.index(option) + 1] = f"tcp://127.0.0.1:{port}"
+    daemon.api = f"tcp://127.0.0.1:{ports[1]}"
+    with daemon, Cable(ports[0]) as samples, Cable(ports[1]) as api, \
+            with_plugin(LINKCAST_API=api.endpoint, LINKCAST_HOST="h", LINKCAST_INTERVAL_MS="5") as testpmd:
+        testpmd.command(f"analytics start {samples.endpoint}")
+        testpmd.command("start")
+
+        def heard(more):
+            known = ports_of(daemon)
+            before = {name: port["last_seq"] for name, port in known.items()}
+            wait_until(lambda: len(now := ports_of(daemon)) == 2 and all(
+                port["last_seq"] > before.get(name, 0) + more for name, port in now.items()), "rows")
+        heard(100)
+        for cables in ([samples], [samples, api], [api], [samples, api]):
+            for cable in cables:
+                cable.cut()
+            sent = shown_seq(testpmd)
+            wait_until(lambda s=sent: shown_seq(testpmd) > s + 200, "rows that nobody hears")
+            for cable in cables:
+                cable.mend()
+            heard(50)
+        testpmd.command("stop")
+        wait_until(lambda: all(port["lost"] == 0 for port in ports_of(daemon).values()), "what was missed", 60)
+        testpmd.command("analytics stop")
+        for name in PORTS:
+            wait_until(lambda n=name: len(rows_of(daemon, "h", n)) == ports_of(daemon)["h", n]["last_seq"], "every row")
+        assert testpmd.quit() == 0
+
+
+def shown_seq(testpmd):
+    """The rows of port 0 so far, by its prompt."""
+    line = next(line for line in testpmd.command("analytics show ports").splitlines() if "net_null0" in line)
+    return int(line.rsplit(None, 7)[1])
 
 
 def test_a_daemon_goes_to_its_publishers_under_curve(sockets):
