@@ -194,10 +194,12 @@ def with_testpmd(vdevs, **options):
 
 
 def bench_work(folder, pairs, seconds):
-    """CPU of a row against CPU of a read, of the server alone. Work is what the plugin's thread does between its waking and
-    its sleep (read, pack, send: it measures that itself) and all that ZeroMQ's threads do; the whole is also what the
-    kernel does to put the thread to sleep and wake it, once a tick for all ports."""
+    """CPU of a row against CPU of a read, of the server alone, at the same pace (as far as the server keeps up with 32
+    ports). Work is what the plugin's thread does between its waking and its sleep (read, pack, send: it measures that
+    itself) and all that ZeroMQ's threads do; the whole is also what the kernel does to put the thread to sleep and wake it,
+    once a tick for all ports. What a further port costs is work that no waking has made slow."""
     print(f"a port-sample at 1 kHz, {pairs} pairs of {seconds} s")
+    ticks, all_reads = {}, {}
     for ports in (TWO_PORTS, MANY_PORTS):
         work, whole, reads = [], [], []
         with with_testpmd(ports, app=["--total-num-mbufs=40000"], eal=["-m", "512"]) as testpmd:
@@ -205,7 +207,7 @@ def bench_work(folder, pairs, seconds):
                 ours = watch(testpmd, folder, seconds, "interval 1ms", "batch 100ms")
                 work.append((ours["work"] + ours["zeromq"]) / max(ours["rows"], 1))
                 whole.append(ours["publisher"] / max(ours["rows"], 1))
-                theirs = ask(testpmd, len(ports), 0, seconds)
+                theirs = ask(testpmd, len(ports), 1000, seconds)
                 reads.append(theirs["server"] / theirs["reads"])
             testpmd.quit()
         show(f"{len(ports)} ports: work", work, "us a row", 1e6)
@@ -213,6 +215,11 @@ def bench_work(folder, pairs, seconds):
         show(f"{len(ports)} ports: telemetry's server", reads, "us a read", 1e6)
         show_ratio(f"{len(ports)} ports: work / read", work, reads, 1 / 20)
         show_ratio(f"{len(ports)} ports: whole / read", whole, reads, 1 / 20)
+        ticks[len(ports)], all_reads[len(ports)] = [row * len(ports) for row in work], reads
+    more = len(MANY_PORTS) - len(TWO_PORTS)
+    further = [(many - two) / more for many, two in zip(ticks[len(MANY_PORTS)], ticks[len(TWO_PORTS)])]
+    show("a further port", further, "us a row", 1e6)
+    show_ratio("a further port / read", further, all_reads[len(MANY_PORTS)], 1 / 20)
 
 
 def bench_rate(folder, pairs, seconds):
