@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-forecast bench-accuracy bench-learners bench-path bench-failures lint format asan tsan fuzz cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-forecast bench-accuracy bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz cover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -20,7 +20,7 @@ demo: deps all
 test: deps all
 	@tools/run-tests $(BUILD)
 
-bench: bench-plugin bench-forecast bench-path bench-failures
+bench: bench-plugin bench-forecast bench-path bench-serve bench-failures
 
 bench-plugin: deps all
 	@/usr/bin/python3 tests/bench/bench_plugin.py --build $(BUILD)
@@ -41,6 +41,10 @@ bench-learners: deps all
 # ARGS="--large FILE..." adds half a million nodes, and topologies of your own
 bench-path: all
 	@ninja -C $(BUILD) tests/bench/bench_path >/dev/null && $(BUILD)/tests/bench/bench_path $(ARGS)
+
+# FILE=germany50.txt: over another topology
+bench-serve: all
+	@ninja -C $(BUILD) tests/bench/bench_serve >/dev/null && tests/bench/bench_serve.sh $(BUILD) $(FILE)
 
 # failures told beforehand, on simulated ports; ARGS="WEEKS STEP_SECONDS"
 bench-failures: all
