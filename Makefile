@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-forecast bench-accuracy bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz cover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -20,7 +20,11 @@ demo: deps all
 test: deps all
 	@tools/run-tests $(BUILD)
 
-bench: bench-plugin bench-forecast bench-path bench-serve bench-failures
+bench: bench-plugin bench-history bench-forecast bench-path bench-serve bench-failures
+
+# Prometheus and VictoriaMetrics take part when they are installed (prometheus victoria-metrics)
+bench-history: deps all
+	@/usr/bin/python3 tests/bench/bench_history.py --build $(BUILD) $(ARGS)
 
 bench-plugin: deps all
 	@/usr/bin/python3 tests/bench/bench_plugin.py --build $(BUILD)
