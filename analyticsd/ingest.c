@@ -9,6 +9,7 @@
 #include "history.h"
 #include "ingest_sockets.h"
 #include "log.h"
+#include "past_rows.h"
 #include "rebuild.h"
 #include "replay.h"
 
@@ -22,9 +23,7 @@
 
 #define FRAMES_BEFORE_LOOK 256 // frames taken before calls and the clock are looked at again
 #define FRAMES_AT_STOP     (2 * RECEIVE_HIGH_WATER) // a publisher that never pauses can't hold up the end
-#define LATENCY_COUNTER                                                                                      \
-	"avg_latency_ns" // of librte_latencystats, among the metrics that the plugin publishes
-#define MAX_INTERVAL_NS (3600 * (uint64_t)NS_PER_SECOND)
+#define MAX_INTERVAL_NS    (3600 * (uint64_t)NS_PER_SECOND)
 
 // What the open transaction will have stored.
 struct tally {

@@ -10,6 +10,7 @@
 #include "ingest.h"
 #include "log.h"
 #include "pairs.h"
+#include "past_rows.h"
 #include "text.h"
 #include "watch.h"
 
@@ -113,33 +114,25 @@ static void bind_port(struct detector *detector, struct port *port) {
 		(void)usage_each_binding(detector->usage, link_id, take_end, port);
 }
 
+static int take_past(void *context, const struct observation *observation) {
+	struct port *port = context;
+
+	port->was_up |= observation->up;
+	watch_advance(port->watch, observation);
+	return 0;
+}
+
 // The tests begin with what the port did lately.
 static void warm_up(struct detector *detector, struct port *port, int64_t to_ns) {
-	CLEANUP(freep) struct stored_row *rows = NULL;
 	int64_t begun_ns = clock_mono_ns();
-	struct status status;
-	size_t n;
+	int64_t from_ns = to_ns - (int64_t)(detector->settings->warm_up_seconds * (double)NS_PER_SECOND);
+	struct status status = {.message = "out of memory"};
 
-	if (detector->settings->warm_up_seconds <= 0 || detector->warmed_ns > WARM_UP_BUDGET_NS ||
-	    history_rows(detector->history, port->host, port->name,
-	                 to_ns - (int64_t)(detector->settings->warm_up_seconds * (double)NS_PER_SECOND),
-	                 to_ns, &rows, &n, &status) < 0)
+	if (detector->settings->warm_up_seconds <= 0 || detector->warmed_ns > WARM_UP_BUDGET_NS)
 		return;
-	for (size_t i = 0; i < n; i++) {
-		struct port_row row = {
-		        .instance = rows[i].instance,
-		        .epoch = rows[i].epoch,
-		        .ts_ns = rows[i].ts_ns,
-		        .up = rows[i].up,
-		        .latency_ms = NAN,
-		};
-		struct observation observation;
-
-		memcpy(row.counters, rows[i].counters, sizeof(row.counters));
-		port->was_up |= row.up;
-		if (observer_advance(&port->observer, &row, &observation) > 0)
-			watch_advance(port->watch, &observation);
-	}
+	if (past_rows_each(detector->history, port->host, port->name, from_ns, to_ns, NULL, &port->observer,
+	                   take_past, port, &status) < 0)
+		log_warning("detector: the history of %s %s: %s", port->host, port->name, status.message);
 	detector->warmed_ns += clock_mono_ns() - begun_ns;
 }
 

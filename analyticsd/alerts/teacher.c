@@ -9,6 +9,7 @@
 #include "history.h"
 #include "labels.h"
 #include "log.h"
+#include "past_rows.h"
 #include "foresight.h"
 #include "state.h"
 
@@ -24,7 +25,6 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define PIECE_NS   (86400 * NS_PER_SECOND)
 #define FIRST_NS   (60 * NS_PER_SECOND) // after the start, when nothing was learnt yet
 #define SEED       1
 #define LONGEST_NS (3600 * NS_PER_SECOND) // between looks at the clock
@@ -143,42 +143,7 @@ static enum truth truth_at(struct truths *truths, int64_t ts_ns) {
 	return failures_cover(&truths->failures, ts_ns, &truths->at) ? TRUTH_FAILED : TRUTH_WELL;
 }
 
-// ---- the rows of a port
-
-typedef int (*observe_fn)(void *context, const struct observation *);
-
-static int each_observation(struct teacher *teacher, const struct port_name *port, int64_t from_ns,
-                            int64_t to_ns, observe_fn each, void *context, struct status *status) {
-	struct observer observer = {0};
-	int rc = 0;
-
-	for (; from_ns < to_ns && rc == 0; from_ns += PIECE_NS) {
-		CLEANUP(freep) struct stored_row *rows = NULL;
-		int64_t end_ns = from_ns + PIECE_NS < to_ns ? from_ns + PIECE_NS : to_ns;
-		size_t n = 0;
-
-		if (atomic_load(&teacher->stopping))
-			return -ECANCELED;
-		if ((rc = history_rows(teacher->history, port->host, port->name, from_ns, end_ns, &rows, &n,
-		                       status)) < 0)
-			return rc;
-		for (size_t i = 0; i < n && rc == 0; i++) {
-			struct observation observation;
-			struct port_row row = {
-			        .instance = rows[i].instance,
-			        .epoch = rows[i].epoch,
-			        .ts_ns = rows[i].ts_ns,
-			        .up = rows[i].up,
-			        .latency_ms = NAN,
-			};
-
-			memcpy(row.counters, rows[i].counters, sizeof(row.counters));
-			if (observer_advance(&observer, &row, &observation) > 0)
-				rc = each(context, &observation);
-		}
-	}
-	return rc;
-}
+// ---- the lessons of a port
 
 static int find_failures(void *context, const struct observation *observation) {
 	return failures_add(context, observation);
@@ -205,6 +170,15 @@ static int take_lesson(void *context, const struct observation *observation) {
 	                   truth_at(&lesson->truths, observation->ts_ns));
 }
 
+static int each_past(struct teacher *teacher, const struct port_name *port, int64_t from_ns, int64_t to_ns,
+                     int (*each)(void *context, const struct observation *), void *context,
+                     struct status *status) {
+	struct observer observer = {0};
+
+	return past_rows_each(teacher->history, port->host, port->name, from_ns, to_ns, &teacher->stopping,
+	                      &observer, each, context, status);
+}
+
 // Twice over the rows: a failure must have lasted to be one, so where they are is known first.
 static int learn_port(struct teacher *teacher, const struct port_name *port, struct trainer *trainer,
                       struct status *status) {
@@ -220,11 +194,11 @@ static int learn_port(struct teacher *teacher, const struct port_name *port, str
 	trainer_next_port(trainer);
 	if ((rc = watch_new(teacher->settings->false_alarms_per_week, &lesson.watch)) < 0 ||
 	    (rc = read_labels(teacher, port, &lesson.truths, status)) < 0 ||
-	    (rc = each_observation(teacher, port, from_ns, newest.ts_ns + 1, find_failures,
-	                           &lesson.truths.failures, status)) < 0 ||
+	    (rc = each_past(teacher, port, from_ns, newest.ts_ns + 1, find_failures, &lesson.truths.failures,
+	                    status)) < 0 ||
 	    (rc = failures_end(&lesson.truths.failures)) < 0)
 		return rc;
-	return each_observation(teacher, port, from_ns, newest.ts_ns + 1, take_lesson, &lesson, status);
+	return each_past(teacher, port, from_ns, newest.ts_ns + 1, take_lesson, &lesson, status);
 }
 
 // ---- training

@@ -16,6 +16,8 @@
 #define SWEEP           200 // thresholds of the precision-recall curve
 #define NAIVE_THRESHOLD 1e-3
 #define FAILING_SHARE   0.05
+#define LASTING                                                                                              \
+	6 // answers of the predictor, 10 s apart, of which the least counts: as raise_after of the rule
 
 struct moment {
 	int64_t ts_ns;
@@ -47,6 +49,8 @@ struct trial {
 	size_t n_kinds;
 	bool failed, degrading, has_values, is_matched;
 	double last_value, value_n, value_mean, value_square;
+	double answers[LASTING]; // of the predictor
+	size_t n_answers;
 };
 
 static const struct {
@@ -91,6 +95,7 @@ void trial_free(struct trial *trial) {
 int trial_next_port(struct trial *trial) {
 	trial->port++;
 	trial->failed = trial->degrading = false;
+	memset(trial->answers, 0, sizeof(trial->answers));
 	trial->last_value = NAN;
 	trial->value_n = trial->value_mean = trial->value_square = 0;
 	trainer_next_port(trial->trainer);
@@ -203,6 +208,15 @@ static void score_value(struct trial *trial, const struct trial_row *row, float 
 	trial->has_values = true;
 }
 
+static double lasting(struct trial *trial, double answer) {
+	double least = answer;
+
+	trial->answers[trial->n_answers++ % LASTING] = answer;
+	for (size_t i = 0; i < LASTING; i++)
+		least = fmin(least, trial->answers[i]);
+	return least;
+}
+
 static void score(struct trial *trial, const struct trial_row *row, bool asks,
                   float scores[static N_METHODS]) {
 	const struct observation *o = &row->observation;
@@ -217,7 +231,7 @@ static void score(struct trial *trial, const struct trial_row *row, bool asks,
 	tests = watch_worst(trial->watch, &rule);
 	if (asks && trial->foresight != NULL) {
 		watch_features(trial->watch, values);
-		predicted = foresight_ask(trial->foresight, values, NULL, 0);
+		predicted = lasting(trial, foresight_ask(trial->foresight, values, NULL, 0));
 	}
 	scores[METHOD_TESTS] = (float)tests;
 	scores[METHOD_PREDICTOR] = (float)predicted;
