@@ -360,7 +360,7 @@ def test_a_hostile_answer_is_refused_whole_and_changes_nothing(daemon, kind):
         publisher.send(HOSTILE[kind](publisher, question))
         reply = publisher.reply()
         assert reply["ok"] is False and reply["error"]["code"] == "INVALID_ARGUMENT", reply
-        assert len(stored(daemon)) <= 2 and not port_of(daemon).get("gone")
+        assert len(stored(daemon)) <= 2 and not (port_of(daemon) or {}).get("gone")
         publisher.send(publisher.from_ring(question))  # the honest one is still taken
         publisher.serve(lambda: rows_are(daemon, 11), "the rows")
 
