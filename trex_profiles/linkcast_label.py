@@ -73,7 +73,7 @@ def from_arguments(parser, arguments, note):
         return Labels(arguments.api, link=arguments.label_link, note=note)
     if not arguments.label_port:
         return None
-    host, separator, name = arguments.label_port.rpartition(":")
-    if not separator or not host or not name:
+    host, _, name = arguments.label_port.partition(":")  # names of ports hold colons, too
+    if not host or not name:
         parser.error(f"--label-port '{arguments.label_port}': expected HOST:NAME")
     return Labels(arguments.api, port=(host, name), note=note)

@@ -293,13 +293,13 @@ def test_a_link_is_taken_down_and_the_fault_labelled(sockets):
     asked = Server(f"ipc://{sockets}/api", {"LabelEvent": lambda _: {"label_id": 1}})
     with asked:
         drive = Drive(sockets, "seconds,mult,fault\n0,1,\n50,1,link_down\n100,1,link_down\n150,1,\n200,1,flapping\n"
-                               "250,1,overload\n", *FAST, "--label-port", "h/x:net_null0", "--api", asked.endpoint)
+                               "250,1,overload\n", *FAST, "--label-port", "h/x:0000:01:00.0", "--api", asked.endpoint)
         status, said = drive.run()
     assert status == 0, said
     assert [arguments["link_up"] for _, arguments in drive.calls("set_port_attr")] == [False, True, False, True]
     labels = asked.asked("LabelEvent")
     assert [label["event"] for label in labels] == ["link_down", "flapping", "overload"]
-    assert {(label["host"], label["name"], label["failure"]) for label in labels} == {("h/x", "net_null0", True)}
+    assert {(label["host"], label["name"], label["failure"]) for label in labels} == {("h/x", "0000:01:00.0", True)}
     assert labels[0]["to_ns"] - labels[0]["from_ns"] == 10 ** 9
     assert labels[1]["from_ns"] - labels[0]["to_ns"] == 5 * 10 ** 8
 
@@ -396,7 +396,7 @@ def test_published_counters_equal_trexs_own(sockets):
             "finally:\n"
             "    c.disconnect()\n")
     from daemon import Client  # pylint: disable=import-outside-toplevel
-    client, (host, _, name) = Client(os.environ["LINKCAST_API"]), port.rpartition(":")
+    client, (host, _, name) = Client(os.environ["LINKCAST_API"]), port.partition(":")
 
     def received():
         reply = client.ask("QueryPort", host=host, name=name, counters=["rx_packets"], from_ns=0, to_ns=2 ** 62,
