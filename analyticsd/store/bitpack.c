@@ -158,6 +158,8 @@ static unsigned choose_width(const struct lengths *lengths, size_t n, size_t *re
 		if (n_more > EXCEPTIONS_MAX)
 			break;
 		bits = n * width + 8;
+		if (bits + n_more * 16 >= best_bits) // what exceptions take at least
+			continue;
 		for (unsigned length = width + 1; length <= lengths->longest; length++)
 			bits += lengths->n[length] * (8 + 8 * number_size(length - width));
 		if (bits < best_bits) {
@@ -214,12 +216,28 @@ static uint64_t find_step_up(const uint64_t *numbers, size_t n, const struct len
 	return least;
 }
 
+// Are there too many long numbers to be exceptions, and too many shorter ones to be far below the others?
+static int are_even(const uint64_t *numbers, size_t n, unsigned *ret_longest) {
+	uint64_t all = 0, half;
+	size_t n_long = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all |= numbers[i];
+	*ret_longest = length_of(all);
+	half = all == 0 ? 0 : UINT64_C(1) << (*ret_longest - 1);
+	for (size_t i = 0; i < n; i++)
+		n_long += numbers[i] >= half;
+	return all == 0 || (n_long > EXCEPTIONS_MAX && n - n_long > FAR_BELOW_MAX);
+}
+
 static unsigned choose_reference(uint64_t *numbers, size_t n, uint64_t *reference, unsigned *ret_longest) {
 	struct lengths lengths, other;
 	size_t bits, other_bits;
 	unsigned width, other_width;
 	uint64_t step;
 
+	if (are_even(numbers, n, ret_longest)) // as mostly
+		return *ret_longest;
 	count_lengths(numbers, n, &lengths);
 	width = choose_width(&lengths, n, &bits);
 	*ret_longest = lengths.longest;

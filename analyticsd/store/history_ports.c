@@ -9,6 +9,17 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+
+// Keys are short: a call costs more than it compares.
+static int compare_keys(const void *a, const void *b, size_t size) {
+	const char *left = a, *right = b;
+	size_t i = 0;
+
+	while (i < size && left[i] == right[i])
+		i++;
+	return i < size;
+}
+#define HASH_KEYCMP(A, B, SIZE) compare_keys(A, B, SIZE)
 #include <uthash.h>
 
 #define KEY_SIZE       (2 * LIMIT_ID_SIZE + 2)
@@ -18,14 +29,13 @@ struct instance_state {
 	uint64_t instance, newest_seq; // that is stored; 0: none
 };
 
+// Small, as a look at each is made with each row.
 struct port_state {
-	char key[KEY_SIZE]; // host, newline, name
 	int64_t port_id;
 	// what the table says
 	int64_t port, speed_mbps;
 	uint64_t instance, last_seq;
-	char link[LIMIT_ID_SIZE + 1];
-	bool has_link;
+	char *link; // or NULL
 	struct instance_state *instances;
 	size_t n_instances;
 	const struct name_set *names; // of the sample before
@@ -33,15 +43,21 @@ struct port_state {
 	uint64_t heard_instance;
 	int64_t heard_ns; // as it was written
 	UT_hash_handle hh;
+	char key[]; // host, newline, name
 };
+
+static void free_port(struct port_state *state) {
+	free(state->instances);
+	free(state->link);
+	free(state);
+}
 
 void history_forget_ports(struct history *history) {
 	struct port_state *state, *next;
 
 	HASH_ITER (hh, history->ports, state, next) {
 		HASH_DEL(history->ports, state);
-		free(state->instances);
-		free(state);
+		free_port(state);
 	}
 }
 
@@ -251,10 +267,10 @@ static int read_port(struct history *history, const char *host, const char *name
 	state->instance = (uint64_t)sqlite3_column_int64(*statement, 3);
 	state->last_seq = (uint64_t)sqlite3_column_int64(*statement, 4);
 	link = (const char *)sqlite3_column_text(*statement, 5);
-	state->has_link = link != NULL;
-	snprintf(state->link, sizeof(state->link), "%s", link != NULL ? link : "");
+	if (link != NULL && (state->link = strdup(link)) == NULL)
+		rc = -ENOMEM;
 	sqlite3_reset(*statement);
-	return 1;
+	return rc;
 }
 
 static int write_port(struct history *history, const struct sample *sample, const struct port_state *state,
@@ -265,7 +281,7 @@ static int write_port(struct history *history, const struct sample *sample, cons
 	                     "UPDATE port SET port = ?, link = ?, instance = ?, last_seq = ?, last_ts_ns = ?,"
 	                     " speed_mbps = ?, up = ? WHERE port_id = ?",
 	                     &history->change_port, status)) < 0 ||
-	    (rc = db_bind(history->change_port, "itiiiiii", state->port, state->has_link ? state->link : NULL,
+	    (rc = db_bind(history->change_port, "itiiiiii", state->port, state->link,
 	                  (int64_t)state->instance, (int64_t)state->last_seq,
 	                  (int64_t)sample->rows[(sample->n_rows - 1) * (2 + sample->n_names) + 1],
 	                  state->speed_mbps, (int64_t)sample->up, state->port_id)) < 0)
@@ -299,6 +315,18 @@ static size_t make_key(char key[static KEY_SIZE], const char *host, const char *
 	return host_size + 1 + name_size;
 }
 
+static struct port_state *new_port(const char *key, size_t size) {
+	struct port_state *state = calloc(1, sizeof(*state) + size + 1);
+
+	if (state != NULL)
+		memcpy(state->key, key, size);
+	return state;
+}
+
+static bool same_link(const char *a, const char *b) {
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static int get_port(struct history *history, const struct sample *sample, struct port_state **ret,
                     struct status *status) {
 	char key[KEY_SIZE];
@@ -308,10 +336,9 @@ static int get_port(struct history *history, const struct sample *sample, struct
 
 	HASH_FIND(hh, history->ports, key, size, state);
 	if (state == NULL) {
-		state = calloc(1, sizeof(*state));
+		state = new_port(key, size);
 		if (state == NULL)
 			return -ENOMEM;
-		memcpy(state->key, key, size + 1);
 		rc = read_port(history, sample->host, sample->name, state, status);
 		if (rc == 0)
 			rc = insert_port(history, sample, state, status);
@@ -320,8 +347,7 @@ static int get_port(struct history *history, const struct sample *sample, struct
 			rc = state->open == NULL ? -ENOMEM : read_instances(history, state, status);
 		}
 		if (rc < 0) {
-			free(state->instances);
-			free(state);
+			free_port(state);
 			return rc;
 		}
 		HASH_ADD(hh, history->ports, key, size, state);
@@ -335,20 +361,22 @@ static int get_port(struct history *history, const struct sample *sample, struct
 static int note_port(struct history *history, const struct sample *sample, struct port_state *state,
                      bool is_known, struct status *status) {
 	uint64_t last_seq = sample->rows[(sample->n_rows - 1) * (2 + sample->n_names)];
-	const char *link = sample->link != NULL ? sample->link : "";
+	char *link = NULL;
 	bool same = state->instance == sample->instance;
 
 	if (same ? last_seq < state->last_seq : is_known)
 		return 0;
 	state->last_seq = last_seq;
 	if (same && state->port == sample->port && state->speed_mbps == sample->speed_mbps &&
-	    state->has_link == (sample->link != NULL) && strcmp(state->link, link) == 0)
+	    same_link(state->link, sample->link))
 		return 0;
+	if (sample->link != NULL && (link = strdup(sample->link)) == NULL)
+		return -ENOMEM;
 	state->instance = sample->instance;
 	state->port = sample->port;
 	state->speed_mbps = sample->speed_mbps;
-	state->has_link = sample->link != NULL;
-	snprintf(state->link, sizeof(state->link), "%s", link);
+	free(state->link);
+	state->link = link;
 	return write_port(history, sample, state, status);
 }
 
@@ -486,10 +514,9 @@ int history_add_hello(struct history *history, const char *host, uint64_t instan
 
 	HASH_FIND(hh, history->ports, key, size, heard);
 	if (heard == NULL) {
-		heard = calloc(1, sizeof(*heard));
+		heard = new_port(key, size);
 		if (heard == NULL)
 			return -ENOMEM;
-		memcpy(heard->key, key, size + 1);
 		HASH_ADD(hh, history->ports, key, size, heard);
 	}
 	if (hello == NULL && heard->heard_instance == instance && now_ns - heard->heard_ns < HEARD_EVERY_NS &&
