@@ -15,6 +15,10 @@
 #define DEFAULT_WORKERS 4
 #define MAX_WORKERS     64
 
+#define MAX_HISTORY_MEMORY 65536 // MiB
+#define LEAST_KEPT_SECONDS 3600
+#define MOST_KEPT_SECONDS  3e9
+
 static int set_data(struct config *config, const char *value) {
 	if (value[0] == '\0' || strlen(value) >= sizeof(config->data))
 		return -EINVAL;
@@ -84,6 +88,52 @@ static int set_workers(struct config *config, const char *value) {
 	return 0;
 }
 
+static int set_history_sync(struct config *config, const char *value) {
+	if (strcasecmp(value, "normal") != 0 && strcasecmp(value, "full") != 0)
+		return -EINVAL;
+	config->history.full_sync = strcasecmp(value, "full") == 0;
+	return 0;
+}
+
+static int set_history_memory(struct config *config, const char *value) {
+	uint64_t mib;
+
+	if (text_to_u64(value, &mib) < 0 || mib < 1 || mib > MAX_HISTORY_MEMORY)
+		return -EINVAL;
+	config->history.memory = (size_t)mib << 20;
+	return 0;
+}
+
+static int set_keep(struct config *config, enum history_level level, const char *value) {
+	double seconds;
+
+	if (strcasecmp(value, "forever") == 0) {
+		config->history.keep_ns[level] = HISTORY_FOREVER;
+		return 0;
+	}
+	if (text_to_seconds(value, &seconds) < 0 || seconds < LEAST_KEPT_SECONDS ||
+	    seconds > MOST_KEPT_SECONDS)
+		return -EINVAL;
+	config->history.keep_ns[level] = (int64_t)seconds * NS_PER_SECOND;
+	return 0;
+}
+
+static int set_keep_raw(struct config *config, const char *value) {
+	return set_keep(config, LEVEL_RAW, value);
+}
+
+static int set_keep_1s(struct config *config, const char *value) {
+	return set_keep(config, LEVEL_SECOND, value);
+}
+
+static int set_keep_1min(struct config *config, const char *value) {
+	return set_keep(config, LEVEL_MINUTE, value);
+}
+
+static int set_keep_1h(struct config *config, const char *value) {
+	return set_keep(config, LEVEL_HOUR, value);
+}
+
 static int set_insecure(struct config *config, const char *value) {
 	if (strcasecmp(value, "yes") != 0 && strcasecmp(value, "no") != 0)
 		return -EINVAL;
@@ -139,6 +189,17 @@ const struct config_setting config_settings[] = {
          set_curve_publishers},
         {"alerts", "file that says what is alerted on, and what is done about it (docs/alerts.md)",
          set_alerts},
+        {"history_sync",
+         "normal (default): a commit survives a crash; full: the loss of power, too, at the price of a sync "
+         "each",
+         set_history_sync},
+        {"history_memory", "MiB of rows that wait to be sealed, in each thread that reads them (default 64)",
+         set_history_memory},
+        {"keep_raw", "how long rows are kept that are closer than a second, from 1h, or forever (default 2d)",
+         set_keep_raw},
+        {"keep_1s", "rows a second apart, and steps of 1 s (default 14d)", set_keep_1s},
+        {"keep_1min", "steps of 1 min (default 365d)", set_keep_1min},
+        {"keep_1h", "steps of 1 h (default forever)", set_keep_1h},
         {NULL, NULL, NULL},
 };
 

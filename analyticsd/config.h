@@ -3,6 +3,7 @@
 #pragma once
 
 #include "endpoint.h"
+#include "history.h"
 #include "ingest.h"
 #include "log.h"
 
@@ -18,6 +19,7 @@ struct config {
 	enum accounting accounting;
 	enum log_level log;
 	double history_ratio;
+	struct history_options history; // what is 0 has its default
 	int workers;
 	bool insecure;
 	char curve_key[CONFIG_PATH_SIZE], curve_clients[CONFIG_PATH_SIZE]; // "": no keys

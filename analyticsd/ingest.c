@@ -1,20 +1,15 @@
 // The ingest thread: samples to history, used capacity and events.
 // SPDX-License-Identifier: MIT
-#include "ingest.h"
+#include "ingest_private.h"
 
-#include "bindings.h"
 #include "codec.h"
 #include "detector.h"
-#include "handover.h"
-#include "history.h"
-#include "ingest_sockets.h"
 #include "log.h"
 #include "past_rows.h"
 #include "rebuild.h"
-#include "replay.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -23,33 +18,13 @@
 
 #define FRAMES_BEFORE_LOOK 256 // frames taken before calls and the clock are looked at again
 #define FRAMES_AT_STOP     (2 * RECEIVE_HIGH_WATER) // a publisher that never pauses can't hold up the end
+#define MAINTAIN_STEP_NS   (100 * NS_PER_MS)        // between the short steps of maintenance
+#define MAINTAIN_ROUND_NS  (60 * NS_PER_SECOND)     // from the end of its round to the next
 #define MAX_INTERVAL_NS    (3600 * (uint64_t)NS_PER_SECOND)
-
-// What the open transaction will have stored.
-struct tally {
-	uint64_t rows, usage_points;
-};
-
-struct ingest {
-	struct ingest_sockets sockets;
-	struct history *history;
-	struct state *state;
-	struct usage *usage;
-	enum accounting accounting;
-	struct replay *replay;
-	struct announcements *announcements;
-	struct metrics *metrics;
-	int stop_fd;
-	bool writing; // a transaction is open
-	struct tally tally;
-	int64_t begun_mono_ns;
-	int64_t complained_mono_ns; // errors of the store are said once a minute
-	pthread_t thread;
-};
 
 // ---- the transaction
 
-static void complain(struct ingest *ingest, const struct status *status) {
+void ingest_complain(struct ingest *ingest, const struct status *status) {
 	int64_t now = clock_mono_ns();
 
 	METRIC_ADD(ingest->metrics, store_errors, 1);
@@ -59,7 +34,7 @@ static void complain(struct ingest *ingest, const struct status *status) {
 	log_error("cannot store: %s", status->message);
 }
 
-static int begin(struct ingest *ingest, struct status *status) {
+int ingest_begin(struct ingest *ingest, struct status *status) {
 	int rc;
 
 	if (ingest->writing)
@@ -72,7 +47,7 @@ static int begin(struct ingest *ingest, struct status *status) {
 	return 0;
 }
 
-static int commit(struct ingest *ingest, struct status *status) {
+int ingest_commit(struct ingest *ingest, struct status *status) {
 	int rc;
 
 	if (!ingest->writing)
@@ -90,8 +65,7 @@ static int commit(struct ingest *ingest, struct status *status) {
 	return 0;
 }
 
-// Something could not be written: nothing since the last commit counts, and what was in it is asked for again.
-static void abandon(struct ingest *ingest) {
+void ingest_abandon(struct ingest *ingest) {
 	if (!ingest->writing)
 		return;
 	ingest->writing = false;
@@ -101,8 +75,7 @@ static void abandon(struct ingest *ingest) {
 
 // ---- publishing
 
-// Sends never wait: a subscriber that is too slow loses messages, as PUB does.
-static void publish(struct ingest *ingest, const char *topic, const void *frame, size_t size) {
+void ingest_publish(struct ingest *ingest, const char *topic, const void *frame, size_t size) {
 	if (zmq_send(ingest->sockets.events, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
 		zmq_send(ingest->sockets.events, frame, size, ZMQ_DONTWAIT);
 }
@@ -121,7 +94,7 @@ static void publish_usage(struct ingest *ingest, const struct usage_point *point
 	if (message_encode(&link_usage_message, &usage, &frame) < 0)
 		return;
 	snprintf(topic, sizeof(topic), "link/%s/", point->link_id);
-	publish(ingest, topic, frame.data, frame.size);
+	ingest_publish(ingest, topic, frame.data, frame.size);
 }
 
 // ---- samples
@@ -167,8 +140,6 @@ static struct port_reading reading_of(const struct sample *sample, const uint64_
 	        .tx_bytes = counters[COUNTER_tx_bytes],
 	};
 }
-
-enum origin { PUBLISHED, REPLAYED };
 
 static int derive_row(struct ingest *ingest, const struct sample *sample, const uint64_t *row,
                       struct status *status) {
@@ -236,7 +207,7 @@ static int derive(struct ingest *ingest, const struct sample *sample, enum origi
 	return late.from_ns <= late.to_ns ? rebuild(ingest, &late, status) : 0;
 }
 
-static int rebind(struct ingest *ingest, struct status *status) {
+int ingest_rebind(struct ingest *ingest, struct status *status) {
 	return bindings_load(ingest->state, ingest->announcements, ingest->usage, status);
 }
 
@@ -321,11 +292,10 @@ static void send_to_detector(struct ingest *ingest, const struct sample *sample)
 static int note_link(struct ingest *ingest, const struct sample *sample, struct status *status) {
 	int rc = announcements_note(ingest->announcements, sample->host, sample->name, sample->link);
 
-	return rc > 0 ? rebind(ingest, status) : rc;
+	return rc > 0 ? ingest_rebind(ingest, status) : rc;
 }
 
-// A sample that was checked. 'ret_new' is how many of its rows were missing.
-static int take_sample(struct ingest *ingest, const struct sample *sample, enum origin origin,
+int ingest_take_sample(struct ingest *ingest, const struct sample *sample, enum origin origin,
                        uint64_t *ret_new, struct status *status) {
 	CLEANUP(freep) uint64_t *copy = NULL;
 	struct replay_port *port = NULL;
@@ -333,7 +303,7 @@ static int take_sample(struct ingest *ingest, const struct sample *sample, enum 
 	struct sample fresh;
 	int rc;
 
-	if ((rc = begin(ingest, status)) < 0 ||
+	if ((rc = ingest_begin(ingest, status)) < 0 ||
 	    (rc = replay_port(ingest->replay, sample->host, sample->instance, sample->name, clock_mono_ns(),
 	                      &port, status)) < 0 ||
 	    (rc = select_missing(ingest, port, sample, &fresh, &copy)) < 0 ||
@@ -353,14 +323,14 @@ static int take_sample(struct ingest *ingest, const struct sample *sample, enum 
 	return derive(ingest, &fresh, origin, replay_interval_ns(port), status);
 }
 
-static int take_hello(struct ingest *ingest, const struct hello *hello, const void *route, size_t route_size,
+int ingest_take_hello(struct ingest *ingest, const struct hello *hello, const void *route, size_t route_size,
                       struct status *status) {
 	int rc;
 
 	METRIC_ADD(ingest->metrics, hellos_received, 1);
 	if (hello->interval_ns > MAX_INTERVAL_NS)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "interval_ns: more than an hour");
-	if ((rc = begin(ingest, status)) < 0 ||
+	if ((rc = ingest_begin(ingest, status)) < 0 ||
 	    (rc = replay_hello(ingest->replay, hello, route, route_size, clock_mono_ns(), status)) < 0)
 		return rc;
 	return history_add_hello(ingest->history, hello->host, hello->instance, clock_real_ns(), hello,
@@ -380,14 +350,14 @@ static int take_frame(struct ingest *ingest, const char *topic, size_t topic_siz
 	if (topic_size >= 6 && memcmp(topic, "hello/", 6) == 0) {
 		if ((rc = document_read(document, &hello_message, &hello, status)) < 0)
 			return rc;
-		return take_hello(ingest, &hello, NULL, 0, status);
+		return ingest_take_hello(ingest, &hello, NULL, 0, status);
 	}
 	if (topic_size < 7 || memcmp(topic, "sample/", 7) != 0)
 		return 0; // other topics are for other subscribers
 	if ((rc = document_read(document, &sample_message, &sample, status)) < 0 ||
 	    (rc = ingest_check_sample(&sample, status)) < 0)
 		return rc;
-	return take_sample(ingest, &sample, PUBLISHED, &n_new, status);
+	return ingest_take_sample(ingest, &sample, PUBLISHED, &n_new, status);
 }
 
 // Two frames, topic then map; more are read and dropped. Returns 0, -EAGAIN when there is nothing, or -EINTR.
@@ -417,8 +387,8 @@ static void refuse(struct ingest *ingest, int rc, const struct status *status) {
 	if (rc == -EINVAL) {
 		log_debug("refused a published frame: %s", status->message);
 	} else {
-		complain(ingest, status);
-		abandon(ingest);
+		ingest_complain(ingest, status);
+		ingest_abandon(ingest);
 	}
 }
 
@@ -444,7 +414,8 @@ static int take_samples(struct ingest *ingest, int most) {
 				char topic[TOPIC_SIZE] = {0};
 
 				memcpy(topic, zmq_msg_data(&frames[0]), zmq_msg_size(&frames[0]));
-				publish(ingest, topic, zmq_msg_data(&frames[1]), zmq_msg_size(&frames[1]));
+				ingest_publish(ingest, topic, zmq_msg_data(&frames[1]),
+				               zmq_msg_size(&frames[1]));
 			}
 			rc = 0;
 		}
@@ -477,162 +448,32 @@ static void ask_publishers(struct ingest *ingest) {
 
 	if (replay_due_ns(ingest->replay) > now_ns)
 		return;
-	rc = begin(ingest, &status);
+	rc = ingest_begin(ingest, &status);
 	while (rc >= 0 && (rc = replay_next(ingest->replay, now_ns, &question, &status)) > 0)
 		send_question(ingest, &question);
 	if (rc < 0) {
-		complain(ingest, &status);
-		abandon(ingest);
+		ingest_complain(ingest, &status);
+		ingest_abandon(ingest);
 	}
-}
-
-// All of an answer or nothing of it.
-static int check_answer(struct ingest *ingest, const struct ingest_call *call, struct replay_port **ret,
-                        struct status *status) {
-	const struct replay_rows *rows = call->replayed;
-	int rc;
-
-	for (size_t i = 0; i < rows->n_samples; i++) {
-		if ((rc = ingest_check_sample(&rows->samples[i], status)) < 0) {
-			status_prefix(status, "samples[%zu].", i);
-			return rc;
-		}
-	}
-	return replay_check(ingest->replay, call->route, call->route_size, rows, ret, status);
-}
-
-static int take_answer(struct ingest *ingest, struct ingest_call *call) {
-	const struct replay_rows *rows = call->replayed;
-	struct replay_port *port = NULL;
-	uint64_t n, n_all = 0;
-	int rc;
-
-	if ((rc = check_answer(ingest, call, &port, &call->status)) < 0) {
-		METRIC_ADD(ingest->metrics, frames_refused, 1);
-		return rc;
-	}
-	rc = begin(ingest, &call->status);
-	for (size_t i = 0; i < rows->n_samples && rc == 0; i++, n_all += n) {
-		n = 0;
-		rc = take_sample(ingest, &rows->samples[i], REPLAYED, &n, &call->status);
-	}
-	if (rc == 0)
-		rc = replay_settle(ingest->replay, port, rows, n_all, clock_mono_ns(), &call->status);
-	if (rc < 0) {
-		complain(ingest, &call->status);
-		abandon(ingest);
-	}
-	return rc;
-}
-
-// ---- calls of other threads
-
-static int add_uploaded(struct ingest *ingest, struct ingest_call *call) {
-	const struct upload_target target = {ingest->history, ingest->state, ingest->usage,
-	                                     ingest->accounting};
-
-	switch (call->task) {
-	case INGEST_APPEND_KPI:
-		return upload_add_points(&target, call->append, &call->appended, &call->status);
-	case INGEST_APPEND_PORT:
-		return upload_add_rows(&target, call->sample, &call->appended, &call->status);
-	default:
-		return upload_add_parts(&target, call->op, call->upload_id, &call->appended, &call->status);
-	}
-}
-
-static int append(struct ingest *ingest, struct ingest_call *call) {
-	const struct upload_result *appended = &call->appended;
-	int rc;
-
-	// What came before must not be lost when this can't be stored: it is committed apart.
-	if ((rc = commit(ingest, &call->status)) < 0 || (rc = begin(ingest, &call->status)) < 0)
-		return rc;
-	if ((rc = add_uploaded(ingest, call)) < 0) {
-		abandon(ingest);
-		return rc;
-	}
-	if ((rc = commit(ingest, &call->status)) < 0)
-		return rc;
-	METRIC_ADD(ingest->metrics, kpi_points_stored, (uint64_t)appended->points.stored);
-	METRIC_ADD(ingest->metrics, kpi_points_known, (uint64_t)appended->points.known);
-	METRIC_ADD(ingest->metrics, kpi_points_conflicting, (uint64_t)appended->points.conflicting);
-	METRIC_ADD(ingest->metrics, rows_stored, appended->rows.rows);
-	METRIC_ADD(ingest->metrics, rows_duplicate, appended->rows.duplicates);
-	return 0;
-}
-
-static void serve_call(struct ingest *ingest, struct ingest_call *call) {
-	switch (call->task) {
-	case INGEST_APPEND_KPI:
-	case INGEST_APPEND_PORT:
-	case INGEST_UPLOAD:
-		call->rc = append(ingest, call);
-		break;
-	case INGEST_HELLO:
-		call->rc = take_hello(ingest, call->hello, call->route, call->route_size, &call->status);
-		break;
-	case INGEST_ROWS:
-		call->rc = take_answer(ingest, call);
-		break;
-	case INGEST_BIND:
-		call->rc = rebind(ingest, &call->status);
-		break;
-	case INGEST_PUBLISH:
-		publish(ingest, call->topic, call->frame->data, call->frame->size);
-		call->rc = 0;
-		break;
-	}
-}
-
-// A call travels as a pointer: its owner waits for the answer, so it lives until then.
-static void take_calls(struct ingest *ingest) {
-	for (;;) {
-		struct ingest_call *call = NULL;
-		zmq_msg_t caller;
-
-		zmq_msg_init(&caller);
-		if (zmq_msg_recv(&caller, ingest->sockets.calls, ZMQ_DONTWAIT) < 0 ||
-		    zmq_recv(ingest->sockets.calls, &call, sizeof(call), 0) != sizeof(call)) {
-			zmq_msg_close(&caller);
-			return;
-		}
-		HANDOVER_TAKE(call);
-		serve_call(ingest, call);
-		HANDOVER_GIVE(call);
-		zmq_msg_send(&caller, ingest->sockets.calls, ZMQ_SNDMORE);
-		zmq_send(ingest->sockets.calls, "", 0, 0);
-	}
-}
-
-void *ingest_caller(void *context) {
-	void *caller = zmq_socket(context, ZMQ_DEALER);
-	const int no_linger = 0;
-
-	if (caller == NULL)
-		return NULL;
-	zmq_setsockopt(caller, ZMQ_LINGER, &no_linger, sizeof(no_linger));
-	if (zmq_connect(caller, INGEST_QUEUE) == 0)
-		return caller;
-	zmq_close(caller);
-	return NULL;
-}
-
-int ingest_call(void *caller, struct ingest_call *call) {
-	char answer;
-	int rc;
-
-	HANDOVER_GIVE(call);
-	if (zmq_send(caller, &call, sizeof(call), 0) < 0)
-		return status_set(&call->status, STATUS_INTERNAL, "ingest queue: %s", zmq_strerror(errno));
-	do
-		rc = zmq_recv(caller, &answer, sizeof(answer), 0);
-	while (rc < 0 && errno == EINTR);
-	HANDOVER_TAKE(call);
-	return call->rc;
 }
 
 // ---- the thread
+
+// Sealing what waits, dropping what is kept no longer: between transactions, a short step at once.
+static void maintain(struct ingest *ingest) {
+	int64_t now_ns = clock_mono_ns();
+	struct status status = {.message = "out of memory"};
+	int rc;
+
+	if (ingest->writing || now_ns < ingest->maintain_mono_ns)
+		return;
+	rc = history_maintain(ingest->history, clock_real_ns(), &status);
+	if (rc < 0) {
+		ingest_complain(ingest, &status);
+		replay_forget(ingest->replay);
+	}
+	ingest->maintain_mono_ns = now_ns + (rc > 0 ? MAINTAIN_STEP_NS : MAINTAIN_ROUND_NS);
+}
 
 // Until the transaction is due, or a question.
 static long time_to_wait_ms(const struct ingest *ingest) {
@@ -640,8 +481,8 @@ static long time_to_wait_ms(const struct ingest *ingest) {
 
 	if (ingest->writing && ingest->begun_mono_ns + COMMIT_INTERVAL_NS < due_ns)
 		due_ns = ingest->begun_mono_ns + COMMIT_INTERVAL_NS;
-	if (due_ns == REPLAY_NEVER_NS)
-		return -1;
+	if (ingest->maintain_mono_ns < due_ns)
+		due_ns = ingest->maintain_mono_ns;
 	left_ns = due_ns - clock_mono_ns();
 	return left_ns > 0 ? (long)(left_ns / NS_PER_MS) + 1 : 0;
 }
@@ -661,20 +502,21 @@ static void *run(void *argument) {
 	while ((items[3].revents & ZMQ_POLLIN) == 0) {
 		if (zmq_poll(items, 4, time_to_wait_ms(ingest)) < 0 && errno != EINTR)
 			break;
-		take_calls(ingest);
+		ingest_take_calls(ingest);
 		(void)take_samples(ingest, FRAMES_BEFORE_LOOK);
 		ask_publishers(ingest);
 		while (zmq_recv(ingest->sockets.events, subscription, sizeof(subscription), ZMQ_DONTWAIT) >=
 		       0)
 			continue; // subscriptions come in on XPUB; nothing depends on them
 		if (ingest->writing && clock_mono_ns() - ingest->begun_mono_ns >= COMMIT_INTERVAL_NS &&
-		    commit(ingest, &status) < 0)
-			complain(ingest, &status);
+		    ingest_commit(ingest, &status) < 0)
+			ingest_complain(ingest, &status);
+		maintain(ingest);
 	}
 	(void)take_samples(ingest, FRAMES_AT_STOP);
-	take_calls(ingest);
-	if (commit(ingest, &status) < 0)
-		complain(ingest, &status);
+	ingest_take_calls(ingest);
+	if (ingest_commit(ingest, &status) < 0)
+		ingest_complain(ingest, &status);
 	return NULL;
 }
 
@@ -704,9 +546,17 @@ static int go_on_from(void *context, const char *host, const char *name, const s
 	return 0;
 }
 
+static void report_damage(void *context, const char *text) {
+	struct ingest *ingest = context;
+
+	METRIC_ADD(ingest->metrics, history_damage, 1);
+	log_error("history.db: %s", text);
+}
+
 int ingest_start(const struct ingest_options *options, void *context, struct metrics *metrics,
                  struct ingest **ret, struct status *status) {
 	CLEANUP(close_allp) struct ingest *ingest = calloc(1, sizeof(*ingest));
+	struct history_options history = options->history;
 	int rc;
 
 	if (ingest == NULL)
@@ -716,11 +566,14 @@ int ingest_start(const struct ingest_options *options, void *context, struct met
 	ingest->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (ingest->stop_fd < 0)
 		return -errno;
-	if ((rc = history_open(options->history_path, true, &ingest->history, status)) < 0 ||
+	history.write = true;
+	history.report = report_damage;
+	history.report_context = ingest;
+	if ((rc = history_open_with(options->history_path, &history, &ingest->history, status)) < 0 ||
 	    (rc = state_open(options->state_path, false, &ingest->state, status)) < 0 ||
 	    (rc = usage_new(options->accounting, &ingest->usage)) < 0 ||
 	    (rc = announcements_new(ingest->history, &ingest->announcements, status)) < 0 ||
-	    (rc = rebind(ingest, status)) < 0 ||
+	    (rc = ingest_rebind(ingest, status)) < 0 ||
 	    (rc = history_each_last_row(ingest->history, go_on_from, ingest->usage, status)) < 0 ||
 	    (rc = replay_new(ingest->history, metrics, &ingest->replay)) < 0 ||
 	    (rc = ingest_sockets_open(options, context, &ingest->sockets, status)) < 0)

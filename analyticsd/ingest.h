@@ -10,6 +10,7 @@
 #include "bytes.h"
 #include "cleanup.h"
 #include "endpoint.h"
+#include "history.h"
 #include "ingest_upload.h"
 #include "message.h"
 #include "metrics.h"
@@ -27,6 +28,7 @@ struct keypair;
 
 struct ingest_options {
 	const char *history_path;
+	struct history_options history;          // what the settings say of it
 	const char *state_path;                  // read for the bindings of ports to links
 	const char *samples[MAX_SAMPLE_SOURCES]; // endpoints to bind, or, after '>', to connect to
 	size_t n_samples;

@@ -172,6 +172,7 @@ static void set_options(struct daemon *daemon) {
 
 	daemon->ingest_options = (struct ingest_options){
 	        .history_path = daemon->history_path,
+	        .history = config->history,
 	        .state_path = daemon->state_path,
 	        .n_samples = config->n_samples,
 	        .events = config->events,

@@ -356,6 +356,11 @@ static void *run_router(void *argument) {
 // ---- start and stop
 
 // The sockets pass to the worker's thread when it is created, and back when it was joined.
+static void report_damage(void *context, const char *text) {
+	(void)context;
+	log_error("history.db: %s", text);
+}
+
 static int open_worker(struct service *service, struct worker *worker, const struct service_options *options,
                        struct metrics *metrics, struct status *status) {
 	const int no_linger = 0;
@@ -377,7 +382,8 @@ static int open_worker(struct service *service, struct worker *worker, const str
 	worker->stopping = &service->stopping;
 	if ((rc = state_open(options->state_path, true, &worker->state, status)) < 0)
 		return rc;
-	return history_open(options->history_path, false, &worker->history, status);
+	return history_open_with(options->history_path,
+	                         &(struct history_options){.report = report_damage}, &worker->history, status);
 }
 
 static void close_worker(struct worker *worker) {

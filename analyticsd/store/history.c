@@ -303,7 +303,7 @@ void history_close(struct history *history) {
 		return;
 	history_forget_ports(history);
 	history_forget_links(history);
-	history_free_names(history);
+	history_forget_names(history);
 	archive_close(history->archive);
 	db_close(history->db);
 	tail_fini(&history->tail);
@@ -388,6 +388,7 @@ void history_rollback(struct history *history) {
 	history->trimmed_id = 0;
 	history_forget_ports(history);
 	history_forget_links(history);
+	history_forget_names(history); // their ids may be given again
 	if (history->sealed)
 		history->forgotten = true; // the file knows what is open
 	else

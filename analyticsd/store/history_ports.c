@@ -77,7 +77,7 @@ int history_find_port(struct history *history, const char *host, const char *nam
 
 // ---- names beyond the basic counters, kept once as lines of text
 
-void history_free_names(struct history *history) {
+void history_forget_names(struct history *history) {
 	for (size_t i = 0; i < history->n_name_sets; i++) {
 		free(history->name_sets[i]->text);
 		free(history->name_sets[i]->copy);
@@ -85,6 +85,8 @@ void history_free_names(struct history *history) {
 		free(history->name_sets[i]);
 	}
 	free(history->name_sets);
+	history->name_sets = NULL;
+	history->n_name_sets = 0;
 }
 
 static int keep_names(struct history *history, int64_t names_id, const char *text,

@@ -97,10 +97,10 @@ int history_convert(sqlite3 *db, int version, struct status *status);
 // Returns 1 with the id, 0 when there is none, or a negative errno.
 int history_find_port(struct history *, const char *host, const char *name, int64_t *ret,
                       struct status *status);
-// The names of a set; lives as long as the handle.
+// The names of a set; lives until a rollback.
 int history_names(struct history *, int64_t names_id, const struct name_set **ret, struct status *status);
 void history_forget_ports(struct history *);
-void history_free_names(struct history *);
+void history_forget_names(struct history *);
 
 // ---- history_kpi.c
 

@@ -106,7 +106,8 @@ struct scanner {
 	struct history *history;
 	const struct scan *scan;
 	struct status *status;
-	size_t n; // columns that are wanted, without time and number of rows
+	int64_t from_ns, to_ns; // of the level that is scanned
+	size_t n;               // columns that are wanted, without time and number of rows
 	struct chunk_bytes head_bytes, bytes;
 	uint64_t *values; // of a batch: time, number of rows, the columns
 	size_t values_rows;
@@ -307,8 +308,8 @@ static int scan_chunk(struct scanner *scanner, enum history_level level, const s
 	    (rc = make_batch(scanner, head.n_rows)) < 0 ||
 	    (rc = read_column(scanner, ref, &head, ROW_TS, column_of(scanner, 0))) < 0)
 		return rc;
-	from = find_time(column_of(scanner, 0), head.n_rows, scan->from_ns);
-	to = find_time(column_of(scanner, 0), head.n_rows, scan->to_ns);
+	from = find_time(column_of(scanner, 0), head.n_rows, scanner->from_ns);
+	to = find_time(column_of(scanner, 0), head.n_rows, scanner->to_ns);
 	if (from >= to)
 		return 0;
 	if (level != LEVEL_RAW &&
@@ -423,6 +424,27 @@ static int scan_rates(struct scanner *scanner, const struct chunk_list *list,
 	return rc;
 }
 
+// Remembers the last raw row before a chunk that is scanned for rates by itself.
+static int remember_before(struct scanner *scanner, const struct chunk_ref *ref) {
+	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
+	CLEANUP(rows_fini) struct rows rows = {0};
+	struct archive *archive = scanner->history->archive;
+	int rc;
+
+	scanner->before.n = 0;
+	if ((rc = archive->ops->before(archive, scanner->scan->series, LEVEL_RAW, ref->from_ns, 1, &list,
+	                               scanner->status)) < 0 ||
+	    list.n == 0)
+		return rc;
+	rc = history_read_chunk(scanner->history, scanner->scan->series, &list.refs[0], &rows,
+	                        &scanner->before_names_id, scanner->status);
+	if (rc < 0)
+		return rc == -EBADMSG ? 0 : rc;
+	rows_fini(&scanner->before);
+	scanner->before.width = rows.width;
+	return rows_add(&scanner->before, rows_at(&rows, rows.n - 1), 1);
+}
+
 // ---- a scan
 
 static int collect_late(struct scanner *scanner, const struct open_series *open) {
@@ -451,65 +473,86 @@ static int collect_late(struct scanner *scanner, const struct open_series *open)
 	return 0;
 }
 
-static int compare_refs(const void *a, const void *b) {
-	const struct chunk_ref *left = a, *right = b;
-
-	return (left->from_ns > right->from_ns) - (left->from_ns < right->from_ns);
-}
-
-// Raw chunks that are not rolled up to seconds are as good as these.
-static int find_chunks(struct scanner *scanner, struct chunk_list *list, size_t *ret_n_level) {
-	const struct scan *scan = scanner->scan;
+// Chunks of one level, in a part of the range.
+static int scan_level(struct scanner *scanner, enum history_level level, int64_t from_ns, int64_t to_ns) {
+	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
 	struct archive *archive = scanner->history->archive;
-	size_t kept;
 	int rc;
 
-	if ((rc = archive->ops->find(archive, scan->series, scan->level, scan->from_ns, scan->to_ns, SIZE_MAX,
-	                             list, scanner->status)) < 0)
-		return rc;
-	*ret_n_level = kept = list->n;
-	if (scan->level != LEVEL_SECOND)
+	if (from_ns >= to_ns)
 		return 0;
-	if ((rc = archive->ops->find(archive, scan->series, LEVEL_RAW, scan->from_ns, scan->to_ns, SIZE_MAX,
-	                             list, scanner->status)) < 0)
+	scanner->from_ns = from_ns;
+	scanner->to_ns = to_ns;
+	if ((rc = archive->ops->find(archive, scanner->scan->series, level, from_ns, to_ns, SIZE_MAX, &list,
+	                             scanner->status)) < 0)
 		return rc;
-	for (size_t i = kept; i < list->n; i++) {
-		if (!list->refs[i].dense)
-			list->refs[kept++] = list->refs[i];
-	}
-	list->n = kept;
-	for (size_t i = 0; i < *ret_n_level; i++)
-		list->refs[i].dense = true; // so that they are told apart
-	qsort(list->refs, list->n, sizeof(*list->refs), compare_refs);
-	return 0;
-}
-
-static int scan_chunks(struct scanner *scanner, const struct chunk_list *list, size_t n_level) {
-	const struct scan *scan = scanner->scan;
-	int rc;
-
-	for (size_t i = 0; i < list->n; i++) {
-		const struct chunk_ref *ref = &list->refs[i];
-		bool raw = n_level != list->n && !ref->dense;
-
-		if ((rc = give_late(scanner, ref->from_ns)) != 0)
+	for (size_t i = 0; i < list.n; i++) {
+		if ((rc = give_late(scanner, list.refs[i].from_ns)) != 0)
 			return rc;
-		if (raw && scan->value == SCAN_HIGHEST && series_kind(scan->series) == SERIES_PORT)
-			rc = scan_rates(scanner, &(struct chunk_list){.refs = list->refs + i, .n = 1}, NULL);
-		else
-			rc = scan_chunk(scanner, raw ? LEVEL_RAW : scan->level, ref);
+		rc = scan_chunk(scanner, level, &list.refs[i]);
 		if (rc != 0 && rc != -EBADMSG)
 			return rc;
 	}
-	return give_late(scanner, INT64_MAX);
+	return 0;
+}
+
+// A raw chunk that was not rolled up to seconds is as good as these.
+static int scan_sparse(struct scanner *scanner, const struct chunk_ref *ref) {
+	const struct scan *scan = scanner->scan;
+	struct chunk_ref own = *ref;
+	int rc;
+
+	scanner->from_ns = scan->from_ns;
+	scanner->to_ns = scan->to_ns;
+	if ((rc = give_late(scanner, ref->from_ns)) != 0)
+		return rc;
+	if (scan->value != SCAN_HIGHEST || series_kind(scan->series) != SERIES_PORT)
+		rc = scan_chunk(scanner, LEVEL_RAW, ref);
+	else if ((rc = remember_before(scanner, ref)) == 0)
+		rc = scan_rates(scanner, &(struct chunk_list){.refs = &own, .n = 1}, NULL);
+	return rc == -EBADMSG ? 0 : rc;
+}
+
+static int scan_seconds(struct scanner *scanner) {
+	CLEANUP(chunk_list_fini) struct chunk_list raw = {0};
+	const struct scan *scan = scanner->scan;
+	struct archive *archive = scanner->history->archive;
+	int64_t at_ns = scan->from_ns;
+	int rc;
+
+	if ((rc = archive->ops->find(archive, scan->series, LEVEL_RAW, scan->from_ns, scan->to_ns, SIZE_MAX,
+	                             &raw, scanner->status)) < 0)
+		return rc;
+	for (size_t i = 0; i < raw.n; i++) {
+		if (raw.refs[i].dense)
+			continue;
+		if ((rc = scan_level(scanner, LEVEL_SECOND, at_ns, raw.refs[i].from_ns)) != 0 ||
+		    (rc = scan_sparse(scanner, &raw.refs[i])) != 0)
+			return rc;
+		at_ns = raw.refs[i].to_ns + 1;
+	}
+	return scan_level(scanner, LEVEL_SECOND, at_ns, scan->to_ns);
+}
+
+// Rates of raw rows need the row before the first.
+static int scan_raw_rates(struct scanner *scanner, const struct open_series *open) {
+	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
+	const struct scan *scan = scanner->scan;
+	struct archive *archive = scanner->history->archive;
+	int rc;
+
+	if ((rc = archive->ops->before(archive, scan->series, LEVEL_RAW, scan->from_ns, 1, &list,
+	                               scanner->status)) < 0 ||
+	    (rc = archive->ops->find(archive, scan->series, LEVEL_RAW, scan->from_ns, scan->to_ns, SIZE_MAX,
+	                             &list, scanner->status)) < 0)
+		return rc;
+	return scan_rates(scanner, &list, open);
 }
 
 int history_scan(struct history *history, const struct scan *scan, struct status *status) {
 	CLEANUP(scanner_fini) struct scanner scanner = {.history = history, .scan = scan, .status = status};
-	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
 	bool ports = series_kind(scan->series) == SERIES_PORT;
 	struct open_series *open;
-	size_t n_level;
 	int rc;
 
 	if (scan->from_ns >= scan->to_ns)
@@ -520,20 +563,15 @@ int history_scan(struct history *history, const struct scan *scan, struct status
 		return -ENOMEM;
 	if ((rc = history_open_rows(history, scan->series, &open, status)) < 0)
 		return rc;
-	if (ports && scan->level == LEVEL_RAW &&
-	    scan->value == SCAN_HIGHEST) { // and the row before the first
-		if ((rc = history->archive->ops->before(history->archive, scan->series, LEVEL_RAW,
-		                                        scan->from_ns, 1, &list, status)) < 0 ||
-		    (rc = find_chunks(&scanner, &list, &n_level)) < 0)
-			return rc;
-		rc = scan_rates(&scanner, &list, open);
-	} else {
-		if ((rc = find_chunks(&scanner, &list, &n_level)) < 0 ||
-		    (open != NULL && (rc = collect_late(&scanner, open)) < 0))
-			return rc;
-		rc = scan_chunks(&scanner, &list, n_level);
-	}
-	return rc;
+	if (ports && scan->level == LEVEL_RAW && scan->value == SCAN_HIGHEST)
+		return scan_raw_rates(&scanner, open);
+	if (open != NULL && (rc = collect_late(&scanner, open)) < 0)
+		return rc;
+	if (scan->level == LEVEL_SECOND)
+		rc = scan_seconds(&scanner);
+	else
+		rc = scan_level(&scanner, scan->level, scan->from_ns, scan->to_ns);
+	return rc == 0 ? give_late(&scanner, INT64_MAX) : rc;
 }
 
 // ---- the newest

@@ -99,7 +99,7 @@ int history_convert(sqlite3 *db, int version, struct status *status) {
 	tail_fini(&history.tail);
 	chunk_writer_fini(&history.writer);
 	rows_fini(&history.loaded.rows);
-	history_free_names(&history);
+	history_forget_names(&history);
 	free(history.reported);
 	while ((statement = sqlite3_next_stmt(db, NULL)) != NULL)
 		sqlite3_finalize(statement); // of this history
