@@ -363,65 +363,93 @@ static int give_rates(struct scanner *scanner, const struct rows *rows, size_t w
 	return give(scanner, 0, n, true);
 }
 
-// The tail's rows up to a time, with all their columns.
-static int take_open(const struct open_series *open, size_t *next, int64_t to_ns, struct rows *ret) {
-	while (*next < open->rows.n && rows_ts(&open->rows, *next) <= to_ns) {
-		if (rows_add(ret, rows_at(&open->rows, (*next)++), 1) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+struct run {
+	const struct rows *rows;
+	size_t next, end, width;
+	int64_t names_id;
+};
+
+static int64_t next_ts(const struct run *run) {
+	return run->next < run->end ? rows_ts(run->rows, run->next) : INT64_MAX;
 }
 
-static int sorted_copy(const struct open_series *open, struct open_series *ret) {
-	*ret = *open;
-	ret->rows = (struct rows){.width = open->rows.width};
-	if (rows_add(&ret->rows, open->rows.values, open->rows.n) < 0)
+// The rows of a run before a time.
+static int give_run(struct scanner *scanner, struct run *run, int64_t before_ns) {
+	struct rows part = {.values = rows_at(run->rows, run->next), .width = run->rows->width};
+
+	while (run->next + part.n < run->end && rows_ts(run->rows, run->next + part.n) < before_ns)
+		part.n++;
+	run->next += part.n;
+	return part.n > 0 ? give_rates(scanner, &part, run->width, run->names_id) : 0;
+}
+
+// Rows of two sets of names, in turns.
+static int give_runs(struct scanner *scanner, struct run *a, struct run *b) {
+	int rc = 0;
+
+	while (rc == 0 && (a->next < a->end || b->next < b->end)) {
+		struct run *first = next_ts(a) <= next_ts(b) ? a : b, *second = first == a ? b : a;
+
+		// a row at the same time as the other's next one goes first
+		rc = give_run(scanner, first, next_ts(second) < INT64_MAX ? next_ts(second) + 1 : INT64_MAX);
+	}
+	return rc;
+}
+
+// Open rows that belong among those of a chunk.
+static int give_joined(struct scanner *scanner, struct run *chunk, struct run *open) {
+	CLEANUP(rows_fini) struct rows all = {.width = open->rows->width};
+	struct run joined = {.rows = &all, .width = chunk->width, .names_id = chunk->names_id};
+
+	if (rows_reserve(&all, chunk->end + open->end - open->next) < 0)
 		return -ENOMEM;
-	rows_sort(&ret->rows, series_kind(open->series) == SERIES_PORT);
-	return 0;
+	for (size_t i = 0; i < chunk->end; i++)
+		memcpy(rows_at(&all, all.n++), rows_at(chunk->rows, i), chunk->width * sizeof(uint64_t));
+	if (rows_add(&all, rows_at(open->rows, open->next), open->end - open->next) < 0)
+		return -ENOMEM;
+	rows_sort(&all, true);
+	joined.end = all.n;
+	open->next = open->end;
+	return give_run(scanner, &joined, INT64_MAX);
+}
+
+static int scan_rates_of(struct scanner *scanner, const struct chunk_ref *ref, struct run *open) {
+	CLEANUP(rows_fini) struct rows rows = {0};
+	struct run chunk = {.rows = &rows};
+	int rc;
+
+	rc = history_read_chunk(scanner->history, scanner->scan->series, ref, &rows, &chunk.names_id,
+	                        scanner->status);
+	if (rc < 0)
+		return rc == -EBADMSG ? 0 : rc;
+	chunk.end = rows.n;
+	chunk.width = rows.width;
+	open->end = open->next;
+	while (open->end < open->rows->n && rows_ts(open->rows, open->end) <= ref->to_ns)
+		open->end++;
+	if (open->end > open->next && open->names_id == chunk.names_id && open->width == chunk.width)
+		return give_joined(scanner, &chunk, open);
+	return give_runs(scanner, &chunk, open);
 }
 
 static int scan_rates(struct scanner *scanner, const struct chunk_list *list,
                       const struct open_series *open) {
-	struct open_series sorted = {0};
-	CLEANUP(rows_fini) struct rows ours = {0};
-	size_t next = 0;
+	CLEANUP(rows_fini) struct rows sorted = {.width = 1};
+	struct run rest = {.rows = &sorted};
 	int rc = 0;
 
-	if (open != NULL && (rc = sorted_copy(open, &sorted)) < 0)
-		return rc;
-	for (size_t i = 0; i < list->n && rc == 0; i++) {
-		CLEANUP(rows_fini) struct rows rows = {0}, wide = {0};
-		int64_t names_id;
-
-		rc = history_read_chunk(scanner->history, scanner->scan->series, &list->refs[i], &rows,
-		                        &names_id, scanner->status);
-		if (rc == -EBADMSG) {
-			rc = 0;
-			continue;
-		}
-		if (rc < 0)
-			break;
-		wide.width = rows.width + 1;
-		if (open != NULL && sorted.names_id == names_id && sorted.rows.width == wide.width) {
-			for (size_t k = 0; k < rows.n && rc == 0; k++) {
-				if ((rc = rows_reserve(&wide, 1)) == 0)
-					memcpy(rows_at(&wide, wide.n++), rows_at(&rows, k),
-					       rows.width * sizeof(uint64_t));
-			}
-			if (rc == 0 && (rc = take_open(&sorted, &next, list->refs[i].to_ns, &wide)) == 0) {
-				rows_sort(&wide, true);
-				rc = give_rates(scanner, &wide, rows.width, names_id);
-			}
-		} else {
-			rc = give_rates(scanner, &rows, rows.width, names_id);
-		}
+	if (open != NULL) {
+		sorted.width = open->rows.width;
+		rest.width = open_width(open);
+		rest.names_id = open->names_id;
+		if (rows_add(&sorted, open->rows.values, open->rows.n) < 0)
+			return -ENOMEM;
+		rows_sort(&sorted, true);
 	}
-	ours.width = sorted.rows.width;
-	if (rc == 0 && open != NULL && (rc = take_open(&sorted, &next, INT64_MAX, &ours)) == 0)
-		rc = give_rates(scanner, &ours, ours.width - 1, sorted.names_id);
-	rows_fini(&sorted.rows);
-	return rc;
+	for (size_t i = 0; i < list->n && rc == 0; i++)
+		rc = scan_rates_of(scanner, &list->refs[i], &rest);
+	rest.end = sorted.n;
+	return rc == 0 ? give_run(scanner, &rest, INT64_MAX) : rc;
 }
 
 // Remembers the last raw row before a chunk that is scanned for rates by itself.
