@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz soak-history cover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -74,6 +74,13 @@ tsan: deps
 	@[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
 	@ninja -C build-tsan
 	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/stress/tsan.supp:halt_on_error=1 tools/run-tests build-tsan --suite stress
+
+# Longer than a test may take: KILLS of a writer at random moments, SECONDS of readers beside one under ASan
+soak-history: all
+	@$(BUILD)/tests/stress/stress_history_kills $(or $(KILLS),10000) $(or $(SEED),1)
+	@[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C build-asan tests/stress/stress_history_readers
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build-asan/tests/stress/stress_history_readers $(or $(SECONDS),60)
 
 # SECONDS=600 for each target
 fuzz: deps
