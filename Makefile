@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz soak-history cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-topology bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz soak-history cover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -29,13 +29,17 @@ bench-history: deps all
 bench-plugin: deps all
 	@/usr/bin/python3 tests/bench/bench_plugin.py --build $(BUILD)
 
-bench-forecast: bench-accuracy bench-learners
+bench-forecast: bench-accuracy bench-topology bench-learners
 
 # R's forecast package and scikit-learn take part when they are installed (r-cran-forecast python3-sklearn);
 # ARGS="FILE..." adds series of your own (`timestamp_unix,value[,link]`), --m4 FILE the hourly ones of that competition
 bench-accuracy: all
 	@tests/bench/bench_accuracy.py --build $(BUILD) --output docs/accuracy.md data/abilene/loads.csv \
 		data/facebook/pod_a.csv.gz data/ec2/network_in.csv.gz $(ARGS)
+
+# A thousand links at once through the daemon
+bench-topology: all
+	@/usr/bin/python3 tests/bench/bench_topology.py --build $(BUILD) $(ARGS)
 
 # Forest and boosting against scikit-learn and xgboost, where they are installed (python3-sklearn python3-xgboost)
 bench-learners: deps all

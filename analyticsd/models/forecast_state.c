@@ -379,10 +379,12 @@ static bool is_same_kind(const struct forecast_state *state, const struct foreca
 	       state->strict_history == query->strict_history && state->wanted == model_find(query->model);
 }
 
-// Whether what was chosen is still good for these points: 'next' holds what a look at them found.
+// Whether what was chosen is still good for these points: 'next' holds what a look at them found. The newest sample is now
+// less, now more than half a step old: a lead of one step more or less says nothing new.
 static bool may_continue(const struct forecast_state *state, const struct forecast_state *next) {
-	return state->whole && !state->drift.drifted && state->lead == next->lead &&
-	       state->horizon == next->horizon && state->grid.per_step == next->grid.per_step &&
+	return state->whole && !state->drift.drifted && state->lead <= next->lead + 1 &&
+	       next->lead <= state->lead + 1 && state->horizon == next->horizon &&
+	       state->grid.per_step == next->grid.per_step &&
 	       state->grid.resolution_seconds == next->grid.resolution_seconds &&
 	       next->answer.history_to_ns >= state->answer.history_to_ns &&
 	       grid_seconds(next->answer.history_from_ns, state->answer.history_from_ns) <
@@ -400,6 +402,7 @@ static int continue_learning(struct forecast_state *state, struct points points,
 		return rc;
 	if (state->drift.drifted)
 		return 0;
+	state->lead = next->lead;
 	future = calloc(state->horizon, sizeof(double));
 	if (future == NULL)
 		return -ENOMEM;

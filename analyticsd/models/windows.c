@@ -174,16 +174,18 @@ static double product(const struct windows *windows, const double *widths, size_
 	return n > 0 ? sum / (double)n : 0;
 }
 
-// How many steps of a window are worth an independent one: the sum of the errors' autocorrelation, while there is any.
+// How many steps of a window are worth an independent one: the sum of the errors' autocorrelation, while there is any; far
+// lags are looked at less closely.
 static double independent_steps(const struct windows *windows, const double *widths) {
 	double square = product(windows, widths, 0), length = 1;
 
-	for (size_t lag = 1; lag <= windows->horizon / 2 && square > 0; lag++) {
+	for (size_t lag = 1, apart = 1; lag <= windows->horizon / 2 && square > 0; lag += apart) {
 		double correlation = product(windows, widths, lag) / square;
 
 		if (correlation < FORGOTTEN)
 			break;
-		length += 2 * correlation;
+		apart = 1 + lag / 8;
+		length += 2 * correlation * (double)apart;
 	}
 	return fmax((double)windows->horizon / length, 1);
 }
