@@ -30,22 +30,30 @@ NAMES = {"arima": "auto.arima", "hgb": "HistGradientBoosting"}
 
 PAGE = """# How accurate the forecasts are
 
-Made by `{command}` (`make bench-accuracy`), which takes any CSV of `timestamp_unix,value[,link]`. Rolling origins: each series is asked at moments of
-its younger part about the window that follows, from what came before alone. A cell is a file, a window and the history
-given: ten windows (10:1), or all there is. Peers get the same history: `forecast` of R, and scikit-learn's
-HistGradientBoosting, which learns from 24 lags, the same time of the two days before, the time of day, the weekday and the
-distance. ets and boosting answer every other task or so, auto.arima a few of each cell, tbats two of the cells with at most 700
-values of history (more take it minutes). auto.arima looks for seasons of up to 24 steps in up to 300 values; ets for up to 24 steps.
+Made by
+
+    {command}
+
+Any CSV of `timestamp_unix,value[,link]` will do; `make bench-accuracy` takes the series in `data/`. The Abilene, Facebook and
+EC2 files are there (the latter two in part); Cortez and M4 may not be passed on.
+
+Rolling origins: each series is asked at moments of its younger part about the window that follows, from what came before
+alone. A cell is a file, a window and the history given: ten windows (10:1), or all there is. Peers get the same history:
+`forecast` of R, and scikit-learn's HistGradientBoosting on 24 lags, the same time of the two days before, the time of day,
+the weekday and the distance. naive, snaive and theta answer every task, the others some of each cell, evenly; tbats only those with
+at most 700 values of history, since more take it minutes. auto.arima looks for a season of up to 24 steps in up to 300 values
+(a few tasks of the hourly series had more, and took it up to three minutes), ets for one of up to 24 steps.
 """
-ERROR = """MASE is the mean absolute error over the mean change from a day to the next in the history (from a step to the next
-where it holds no two days). The other columns are Linkcast's MASE over the peer's on the tasks that both answered: below 1 Linkcast is
-better. "Best naive" and "best" are ratios to the better of naive and snaive, and to the best of all peers."""
-COVERAGE = """How often the truth was below: of each step (`each_step`), and of the highest step of the window, which is what a forecast
-answers. Links of a file that are asked at the same moment lend each other errors, as those of a topology do. For peers the highest point of
-their upper line is taken for the window."""
-CPU = """Milliseconds of CPU time, single thread. "Cached" is the forecast after one more sample; both include the band of each step."""
-M4 = """414 hourly series of the M4 competition (Makridakis and others, International Journal of Forecasting 36, 2020), 48 steps ahead.
-OWA is the mean of sMAPE and MASE, each over that of Naive2, computed here. Published: Doornik .410, Smyl .440, FFORMA .484."""
+ERROR = """MASE is the mean absolute error over the mean change from a day to the next in the history (from a step to the next where
+it holds no two days). The other columns are Linkcast's MASE over the peer's on the tasks that both answered: below 1
+Linkcast is better. "Best naive" and "best" are ratios to the better of naive and snaive, and to the best of all peers."""
+COVERAGE = """How often the truth was below: of each step (`each_step`), and of the highest step of the window, which is what a
+forecast answers. Links of a file that are asked at the same moment lend each other errors, as those of a topology do. For
+peers the highest point of their upper line is taken for the window."""
+CPU = """Milliseconds of CPU time of one thread. "Cached" is the forecast after one more sample; both include the band of each step."""
+M4 = """414 hourly series of the M4 competition (S. Makridakis and others, International Journal of Forecasting 36, 2020), 48 steps
+ahead. OWA is the mean of sMAPE and MASE, each over that of Naive2, computed here. Published: Doornik .410, Smyl .440,
+FFORMA .484."""
 
 
 # ---- the series
