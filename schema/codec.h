@@ -33,6 +33,11 @@ int document_read(struct document *, const struct message *, void *body, struct 
 typedef void (*document_defect_fn)(void *context, const char *text);
 int document_check(struct document *, const struct message *, document_defect_fn, void *context);
 
+// The number under a key of the map, or the numbers of the list there; none when the key is missing. The caller
+// frees 'ret'. Returns 0, -EINVAL with 'status' when there is something else, or -ENOMEM.
+int document_numbers(const struct document *, const char *key, double **ret, size_t *ret_n,
+                     struct status *status);
+
 // 'size' bytes that live as long as the document (for lists that are built beside what was read), or NULL.
 void *document_alloc(struct document *, size_t size);
 

@@ -25,10 +25,15 @@ int command_backup(struct ctl *, int argc, char **argv, struct status *status);
 int command_check(struct ctl *, int argc, char **argv, struct status *status);
 int command_keygen(struct ctl *, int argc, char **argv, struct status *status);
 int command_simulate(struct ctl *, int argc, char **argv, struct status *status);
+int command_train(struct ctl *, int argc, char **argv, struct status *status);
+int command_evaluate(struct ctl *, int argc, char **argv, struct status *status);
+int command_predict(struct ctl *, int argc, char **argv, struct status *status);
+int command_models(struct ctl *, int argc, char **argv, struct status *status);
 
 struct command_form;
 extern const struct command_form backup_form, check_form, import_form, export_form, forecast_form,
-        services_form, watch_form, keygen_form, alerts_form, label_form, evaluate_failures_form;
+        services_form, watch_form, keygen_form, alerts_form, label_form, evaluate_failures_form, train_form,
+        evaluate_form, predict_form, models_form, simulate_form;
 
 struct command {
 	const char *name; // NULL ends a table

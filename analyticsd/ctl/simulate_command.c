@@ -1,10 +1,10 @@
 // simulate: a made-up port's traffic as CSV, a row at a time, and as the schedule that traffic generators follow
 // (docs/schedule.md). What is drawn is simulate/'s; what is written how is decided here.
 // SPDX-License-Identifier: MIT
-#include "arguments.h"
 #include "clock.h"
 #include "commands.h"
 #include "csvtext.h"
+#include "options.h"
 #include "progress.h"
 #include "simulate.h"
 #include "text.h"
@@ -22,54 +22,60 @@
 
 struct simulate_arguments {
 	struct ctl *ctl;
-	const char *path, *schedule_path;
+	const char *path, *schedule_path, *faults;
+	int profile;
+	int64_t seed;
 	double weeks, slot_seconds;
-	struct simulate_options options;
+	struct simulate_options options; // from what is above, and directly
 };
 
-enum { OPTION_START = 256, OPTION_FAULTS, OPTION_FAULT_EVERY, OPTION_SCHEDULE, OPTION_SLOT };
+static const char *const profile_words[] = {
+#define PROFILE(NAME, HELP) #NAME,
+#include "profiles.def"
+#undef PROFILE
+};
 
-static const struct argp_option simulate_options[] = {
-        {"profile", 'p', "NAME", 0, "kind of traffic (default: sinusoidal)", 0},
-        {"weeks", 'w', "NUMBER", 0, "length (default: 1)", 0},
-        {"step", 's', "TIME", 0, "from row to row (default: 1s)", 0},
-        {"seed", 'r', "NUMBER", 0, "the same seed draws the same traffic (default: 1)", 0},
-        {"output", 'o', "FILE.csv", 0, "where the rows go; - is standard output", 0},
-        {"start", OPTION_START, "TIME", 0, "of the first row (default: 2024-01-01T00:00:00Z, a Monday)", 0},
-        {"faults", OPTION_FAULTS, "NAME[,NAME...]", 0, "failure: only these kinds", 0},
-        {"fault-every", OPTION_FAULT_EVERY, "TIME", 0,
-         "failure: mean time from repair to the next first sign (default: 8h)", 0},
-        {"schedule", OPTION_SCHEDULE, "FILE.csv", 0,
-         "also write the load over time for a traffic generator: seconds,mult,fault", 0},
-        {"slot", OPTION_SLOT, "TIME", 0, "of the schedule (default: 60s, or the step if longer)", 0},
+static const struct choices profiles = {"profiles", profile_words, N_PROFILES};
+
+static const struct command_option option_table[] = {
+        {"profile", 'p', "NAME", "kind of traffic (default: sinusoidal)", VALUE_CHOICE,
+         TO(simulate_arguments, profile), .choices = &profiles},
+        {"weeks", 'w', "NUMBER", "length (default: 1)", VALUE_REAL, TO(simulate_arguments, weeks),
+         .min = 1e-6, .max = 5200},
+        {"step", 's', "TIME", "from row to row (default: 1s)", VALUE_SECONDS,
+         TO(simulate_arguments, options.step_seconds)},
+        {"seed", 'r', "NUMBER", "the same seed draws the same traffic (default: 1)", VALUE_NUMBER,
+         TO(simulate_arguments, seed), .min = 0, .max = 9e15},
+        {"output", 'o', "FILE.csv", "where the rows go; - is standard output", VALUE_TEXT,
+         TO(simulate_arguments, path)},
+        {"start", 0, "TIME", "of the first row (default: 2024-01-01T00:00:00Z, a Monday)", VALUE_TIME,
+         TO(simulate_arguments, options.start_ns)},
+        {"faults", 0, "NAME[,NAME...]", "failure: only these kinds", VALUE_TEXT,
+         TO(simulate_arguments, faults)},
+        {"fault-every", 0, "TIME", "failure: mean time from repair to the next first sign (default: 8h)",
+         VALUE_SECONDS, TO(simulate_arguments, options.fault_every_seconds)},
+        {"schedule", 0, "FILE.csv",
+         "also write the load over time for a traffic generator: seconds,mult,fault", VALUE_TEXT,
+         TO(simulate_arguments, schedule_path)},
+        {"slot", 0, "TIME", "of the schedule (default: 60s, or the step if longer)", VALUE_SECONDS,
+         TO(simulate_arguments, slot_seconds)},
         {0},
 };
 
-static int find_name(const struct named *names, int n, const char *text, size_t size) {
-	for (int i = 0; i < n; i++) {
-		if (strlen(names[i].name) == size && strncmp(names[i].name, text, size) == 0)
-			return i;
-	}
-	return -1;
-}
-
-static enum profile parse_profile(const char *text, struct argp_state *state) {
-	int profile = find_name(profile_names, N_PROFILES, text, strlen(text));
-
-	if (profile < 0)
-		argp_error(state, "--profile: there is no '%s'", text);
-	return (enum profile)profile;
-}
-
-static unsigned parse_faults(const char *text, struct argp_state *state) {
+// The bits of a list of faults; 0 where one is none, which '*ret_wrong' then begins with.
+static unsigned parse_faults(const char *text, const char **ret_wrong) {
 	unsigned kinds = 0;
 
 	for (;;) {
 		size_t size = strcspn(text, ",");
-		int kind = size == 0 ? -1 : find_name(fault_names, N_FAULTS, text, size);
+		int kind = 1;
 
-		if (kind < 0)
-			argp_error(state, "--faults: there is no '%.*s'", (int)size, text);
+		while (kind < N_FAULTS && (strlen(fault_names[kind].name) != size ||
+		                           strncmp(fault_names[kind].name, text, size) != 0))
+			kind++;
+		*ret_wrong = text;
+		if (kind == N_FAULTS)
+			return 0;
 		kinds |= 1U << kind;
 		if (text[size] == '\0')
 			return kinds;
@@ -77,69 +83,42 @@ static unsigned parse_faults(const char *text, struct argp_state *state) {
 	}
 }
 
-static void check_all(const struct simulate_arguments *arguments, struct argp_state *state) {
-	const struct simulate_options *options = &arguments->options;
-	bool faulty = options->faults != 0 || options->fault_every_seconds > 0;
+static void check(const void *values, struct argp_state *state) {
+	const struct simulate_arguments *arguments = values;
+	const struct simulate_options *wanted = &arguments->options;
+	bool faulty = arguments->faults != NULL || wanted->fault_every_seconds > 0;
+	const char *wrong;
 
 	if (arguments->path == NULL && arguments->schedule_path == NULL)
 		argp_error(state, "one of --output and --schedule is required");
-	if (faulty && options->profile != PROFILE_failure)
+	if (faulty && arguments->profile != PROFILE_failure)
 		argp_error(state, "--faults and --fault-every belong to --profile failure");
+	if (arguments->faults != NULL && parse_faults(arguments->faults, &wrong) == 0)
+		argp_error(state, "--faults: there is no '%.*s'", (int)strcspn(wrong, ","), wrong);
 	if (arguments->slot_seconds > 0 && arguments->schedule_path == NULL)
 		argp_error(state, "--slot belongs to --schedule");
-	if (arguments->slot_seconds > 0 && arguments->slot_seconds < options->step_seconds)
+	if (arguments->slot_seconds > 0 && arguments->slot_seconds < wanted->step_seconds)
 		argp_error(state, "--slot is shorter than --step: there would be gaps");
-	if (arguments->weeks * WEEK_SECONDS / options->step_seconds > MOST_ROWS)
+	if (arguments->weeks * WEEK_SECONDS / wanted->step_seconds > MOST_ROWS)
 		argp_error(state, "more than %g rows", MOST_ROWS);
-	if (arguments->weeks * WEEK_SECONDS < options->step_seconds)
+	if (arguments->weeks * WEEK_SECONDS < wanted->step_seconds)
 		argp_error(state, "--step is longer than --weeks");
 }
 
-static error_t parse_simulate(int key, char *text, struct argp_state *state) {
-	struct simulate_arguments *arguments = state->input;
-	struct simulate_options *options = &arguments->options;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->ctl;
-		return 0;
-	case 'p':
-		options->profile = parse_profile(text, state);
-		return 0;
-	case 'w':
-		arguments->weeks = argument_real(state, "weeks", text, 1e-6, 5200);
-		return 0;
-	case 's':
-		options->step_seconds = argument_seconds(state, "step", text);
-		return 0;
-	case 'r':
-		options->seed = (uint64_t)argument_number(state, "seed", text, 0, INT64_MAX);
-		return 0;
-	case 'o':
-		arguments->path = text;
-		return 0;
-	case OPTION_START:
-		options->start_ns = argument_time(state, arguments->ctl, "start", text);
-		return 0;
-	case OPTION_FAULTS:
-		options->faults = parse_faults(text, state);
-		return 0;
-	case OPTION_FAULT_EVERY:
-		options->fault_every_seconds = argument_seconds(state, "fault-every", text);
-		return 0;
-	case OPTION_SCHEDULE:
-		arguments->schedule_path = text;
-		return 0;
-	case OPTION_SLOT:
-		arguments->slot_seconds = argument_seconds(state, "slot", text);
-		return 0;
-	case ARGP_KEY_END:
-		check_all(arguments, state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+const struct command_form simulate_form = {
+        .options = option_table,
+        .doc = "Writes the traffic of a port that was never there, for trying models and detectors on."
+               "\vProfiles:\n"
+#define PROFILE(NAME, HELP) "  " #NAME ": " HELP "\n"
+#include "profiles.def"
+#undef PROFILE
+               "\nFaults of the profile failure:\n"
+#define FAULT(NAME, LEAST, MOST, HELP) "  " #NAME ": " HELP "\n"
+#include "faults.def"
+#undef FAULT
+        ,
+        .check = check,
+};
 
 // ---- files
 
@@ -323,41 +302,16 @@ static int simulate(const struct simulate_arguments *arguments, struct status *s
 	return to_stdout ? 0 : print_report(&simulation);
 }
 
-// The help with the lists of names, which are tables elsewhere.
-static char *describe(void) {
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
-
-	if (file == NULL)
-		return NULL;
-	fputs("Writes the traffic of a port that was never there, for trying models and detectors on."
-	      "\vProfiles:\n",
-	      file);
-	for (int i = 0; i < N_PROFILES; i++)
-		fprintf(file, "  %-18s %s\n", profile_names[i].name, profile_names[i].help);
-	fputs("\nFaults of the profile failure:\n", file);
-	for (int i = 1; i < N_FAULTS; i++)
-		fprintf(file, "  %-18s %s\n", fault_names[i].name, fault_names[i].help);
-	if (fclose(file) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
 int command_simulate(struct ctl *ctl, int argc, char **argv, struct status *status) {
-	CLEANUP(freep) char *doc = describe();
-	const struct argp argp = {.options = simulate_options,
-	                          .parser = parse_simulate,
-	                          .doc = doc,
-	                          .children = common_children};
-	struct simulate_arguments arguments = {.ctl = ctl, .weeks = 1};
+	struct simulate_arguments arguments = {
+	        .ctl = ctl, .profile = PROFILE_sinusoidal, .seed = 1, .weeks = 1};
+	const char *wrong;
 
-	if (doc == NULL)
-		return -ENOMEM;
-	arguments.options = (struct simulate_options){
-	        .profile = PROFILE_sinusoidal, .seed = 1, .start_ns = SIMULATE_START_NS, .step_seconds = 1};
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	arguments.options = (struct simulate_options){.start_ns = SIMULATE_START_NS, .step_seconds = 1};
+	options_parse(ctl, &simulate_form, argc, argv, &arguments);
+	arguments.options.profile = (enum profile)arguments.profile;
+	arguments.options.seed = (uint64_t)arguments.seed;
+	if (arguments.faults != NULL)
+		arguments.options.faults = parse_faults(arguments.faults, &wrong);
 	return simulate(&arguments, status);
 }

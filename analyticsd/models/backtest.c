@@ -184,7 +184,8 @@ static int test_all(struct candidates *ret, const struct past *past, const struc
 	if (ret->models == NULL || ret->tests == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < model_table_size; i++) {
-		if (model_table[i]->least(model_table[i], past) > backtest_origin(plan, 0))
+		if (model_table[i]->costly ||
+		    model_table[i]->least(model_table[i], past) > backtest_origin(plan, 0))
 			continue;
 		if ((rc = backtest_init(&ret->tests[ret->n], model_table[i], past, plan)) < 0)
 			return rc;

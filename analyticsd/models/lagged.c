@@ -12,9 +12,9 @@
 
 #define DAY_SECONDS 86400.0
 enum { DAYS_IN_WEEK = 7, SHORT_MEAN = 8, SMOOTHING = 200 /* parts of a day */ };
-enum { MEAN, DEVIATION, HOUR, WEEKDAY, TIME_OF_DAY, DAY_BEFORE, WEEK_BEFORE, PLAIN_EXTRAS = WEEKDAY + 1 };
-static const char *const extra_names[] = {"mean",        "deviation",  "hour",       "weekday",
-                                          "time of day", "day before", "week before"};
+enum { MEAN, DEVIATION, HOUR, WEEKDAY, TIME_OF_DAY, DAY_BEFORE, FURTHER_BEFORE, PLAIN_EXTRAS = WEEKDAY + 1 };
+static const char *const extra_names[] = {
+        "mean", "deviation", "hour", "weekday", "time of day", "day before", "day or week further back"};
 
 // ---- the series
 
@@ -104,20 +104,57 @@ static double deviation_before(const struct lagged_series *series, size_t t, siz
 	return count < 2 ? 0 : sqrt(fmax(squares - sum * sum / count, 0) / (count - 1));
 }
 
-// Around the time of step 's' as many periods of 'days' before as keep it before 't'; the window's mean where
-// the series doesn't reach back so far.
-static double mean_days_before(const struct lagged_series *series, const struct lagged_shape *shape, size_t t,
-                               size_t s, int days) {
-	double period = days * DAY_SECONDS / shape->step_seconds;
-	size_t half = (size_t)fmin(shape->window / 2.0, period / days / SMOOTHING);
-	size_t ahead = s - t + 1 + half, back;
+// What lies around the same time of other days: so many steps 'back', and 'half' as many to both sides.
+struct around {
+	size_t back, half;
+};
 
-	if (period < 1)
-		return mean_before(series, t, shape->window);
-	back = (size_t)llround(ceil((double)ahead / period) * period);
-	if (back < ahead || s < back + half)
-		return mean_before(series, t, shape->window);
-	return mean_of(series, s - back - half, s - back + half + 1);
+enum before { DAY_BEFORE_IT, FURTHER_BEFORE_IT };
+
+// The latest day whose moment lies 'ahead' steps (what is predicted less what is known) or more back, with as much
+// around it as is known; or, further back and with all around it, the same weekday or the day before that day.
+static struct around around_days(const struct lagged_shape *shape, size_t ahead, enum before which) {
+	double day = DAY_SECONDS / shape->step_seconds;
+	double period = which == FURTHER_BEFORE_IT && shape->weeks ? DAYS_IN_WEEK * day : day;
+	size_t half = (size_t)fmin(shape->window / 2.0, day / SMOOTHING);
+	double least = which == DAY_BEFORE_IT ? (double)ahead : (double)(ahead + half);
+	struct around around = {.back = (size_t)llround(ceil(least / period) * period), .half = half};
+
+	if (which == FURTHER_BEFORE_IT && !shape->weeks && around.back - ahead < (size_t)day)
+		around.back += (size_t)llround(day);
+	if (around.back < ahead + around.half) // also where a day is no whole number of steps
+		around.half = around.back > ahead ? around.back - ahead : 0;
+	return around;
+}
+
+size_t lagged_reach(const struct lagged_shape *shape, size_t horizon) {
+	struct around around = around_days(shape, horizon, DAY_BEFORE_IT);
+	size_t reach = shape->n_lags > shape->window ? shape->n_lags : shape->window;
+
+	if (!shape->seasons || shape->step_seconds > DAY_SECONDS)
+		return shape->n_lags;
+	return around.back + around.half > reach ? around.back + around.half : reach;
+}
+
+// 'otherwise' where the series doesn't reach back so far.
+static double mean_around(const struct lagged_series *series, const struct lagged_shape *shape, size_t t,
+                          size_t s, enum before which, double otherwise) {
+	size_t ahead = s - t + 1;
+	struct around around = around_days(shape, ahead, which);
+
+	if (shape->step_seconds > DAY_SECONDS || around.back < ahead || s < around.back + around.half)
+		return otherwise;
+	return mean_of(series, s - around.back - around.half, s - around.back + around.half + 1);
+}
+
+static double day_before(const struct lagged_series *series, const struct lagged_shape *shape, size_t t,
+                         size_t s) {
+	return mean_around(series, shape, t, s, DAY_BEFORE_IT, mean_before(series, t, shape->window));
+}
+
+static double further_before(const struct lagged_series *series, const struct lagged_shape *shape, size_t t,
+                             size_t s) {
+	return mean_around(series, shape, t, s, FURTHER_BEFORE_IT, day_before(series, shape, t, s));
 }
 
 void lagged_linear(const struct lagged_series *series, const struct lagged_shape *shape, size_t t,
@@ -129,9 +166,9 @@ void lagged_linear(const struct lagged_series *series, const struct lagged_shape
 	ret[2] = mean_before(series, t, SHORT_MEAN);
 	ret[3] = mean_before(series, t, shape->window);
 	ret[4] = mean_before(series, t, half);
-	ret[5] = mean_days_before(series, shape, t, s, 1);
-	ret[6] = mean_days_before(series, shape, t, s, DAYS_IN_WEEK);
-	ret[7] = mean_days_before(series, shape, t, t, 1);
+	ret[5] = day_before(series, shape, t, s);
+	ret[6] = further_before(series, shape, t, s);
+	ret[7] = day_before(series, shape, t, t);
 }
 
 // ---- bytes
@@ -204,9 +241,11 @@ static void fill_extras(const struct lagged_series *series, const struct lagged_
 	ret[WEEKDAY] = (uint8_t)((day % DAYS_IN_WEEK + DAYS_IN_WEEK) % DAYS_IN_WEEK);
 	if (!shape->seasons)
 		return;
+	if (!shape->weeks)
+		ret[WEEKDAY] = 0;
 	ret[TIME_OF_DAY] = (uint8_t)(of_day * 256 / 86400);
-	ret[DAY_BEFORE] = binning_of(&bins->mean, mean_days_before(series, shape, t, s, 1));
-	ret[WEEK_BEFORE] = binning_of(&bins->mean, mean_days_before(series, shape, t, s, DAYS_IN_WEEK));
+	ret[DAY_BEFORE] = binning_of(&bins->mean, day_before(series, shape, t, s));
+	ret[FURTHER_BEFORE] = binning_of(&bins->mean, further_before(series, shape, t, s));
 }
 
 void lagged_row(const struct lagged_series *series, const struct lagged_bytes *bytes,

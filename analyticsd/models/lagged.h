@@ -39,7 +39,8 @@ int64_t lagged_time_ns(const struct lagged_series *, size_t step);
 struct lagged_shape {
 	uint32_t n_lags, window; // at least 1
 	double step_seconds;
-	bool seasons; // time of day finer than an hour, and around the same time a day and a week before
+	bool seasons; // time of day finer than an hour, and what was around the same time of days before
+	bool weeks;   // ... and the weekday and the same of a week before; else a day further back
 };
 
 // How values become bytes: fitted once, then the same for ever.
@@ -63,6 +64,9 @@ void lagged_bytes_fini(struct lagged_bytes *);
 
 size_t lagged_features(const struct lagged_shape *);
 const char *lagged_feature_name(const struct lagged_shape *, size_t feature, char text[static 32]);
+
+// The first moment at which the day before is known at this horizon.
+size_t lagged_reach(const struct lagged_shape *, size_t horizon);
 
 // The features of step 't' + horizon - 1 that the values before 't' give, lags first; 't' is at least n_lags and
 // at most series->n.

@@ -8,8 +8,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define RIDGE 1e-6 // of the variance of the values
-enum { LEAST_ROWS = 32 };
+#define RIDGE        1e-6 // of the variance of the values
+#define WEEK_SECONDS 604800.0
+enum { LEAST_ROWS = 32, LEAST_WEEKS = 2 };
 
 size_t learner_least(const struct learner_options *options) {
 	return options->shape.n_lags + options->horizons[options->n_horizons - 1] + LEAST_ROWS;
@@ -40,16 +41,36 @@ static void sample_fini(struct sample *sample) {
 	free(sample->targets);
 }
 
+// From where on rows are learnt from: the beginning, which has no day before it, is left out where enough is
+// left, since it teaches what will never be again.
+static size_t first_row(const struct lagged_shape *shape, size_t n, size_t horizon) {
+	size_t reach = lagged_reach(shape, horizon);
+
+	return 5 * reach / 2 <= n && n - reach >= horizon + LEAST_ROWS ? reach - shape->n_lags : 0;
+}
+
+size_t learner_reach(const struct learner *learner) {
+	size_t reach = learner->shape.n_lags;
+
+	for (size_t k = 0; k < learner->n_horizons; k++) {
+		const struct learner_horizon *horizon = &learner->horizons[k];
+		size_t of_horizon = horizon->has_day ? lagged_reach(&learner->shape, horizon->steps) : 0;
+
+		reach = of_horizon > reach ? of_horizon : reach;
+	}
+	return reach;
+}
+
 // The rows whose target was measured.
-static int take_sample(struct sample *ret, const struct lagged_series *series, size_t n, size_t n_lags,
-                       size_t horizon) {
-	size_t n_rows = n - n_lags - horizon + 1;
+static int take_sample(struct sample *ret, const struct lagged_series *series, size_t n,
+                       const struct lagged_shape *shape, size_t horizon) {
+	size_t n_lags = shape->n_lags, n_rows = n - n_lags - horizon + 1;
 
 	ret->rows = malloc(n_rows * sizeof(*ret->rows));
 	ret->targets = malloc(n_rows * sizeof(*ret->targets));
 	if (ret->rows == NULL || ret->targets == NULL)
 		return -ENOMEM;
-	for (size_t r = 0; r < n_rows; r++) {
+	for (size_t r = first_row(shape, n, horizon); r < n_rows; r++) {
 		size_t s = n_lags + r + horizon - 1;
 
 		if (!series->known[s])
@@ -128,8 +149,9 @@ static int fit_horizon(struct learner *learner, const struct lagged_series *seri
 	CLEANUP(lagged_table_fini) struct lagged_table table = {0};
 	int rc;
 
-	if ((rc = take_sample(&sample, series, n, learner->shape.n_lags, horizon->steps)) < 0)
+	if ((rc = take_sample(&sample, series, n, &learner->shape, horizon->steps)) < 0)
 		return rc;
+	horizon->has_day = first_row(&learner->shape, n, horizon->steps) > 0;
 	if (options->linear && (rc = start_linear(&sample, series, &learner->shape, horizon)) < 0)
 		return rc;
 	if ((rc = lagged_table_init(&table, series, bytes, &learner->shape, &learner->bins, n,
@@ -169,6 +191,8 @@ int learner_fit(const struct lagged_series *series, size_t n, const struct learn
 
 	if (n < learner_least(options))
 		return -ENODATA;
+	// One week teaches which days it had, not what weekdays are.
+	learner.shape.weeks = (double)n * series->step_seconds >= LEAST_WEEKS * WEEK_SECONDS;
 	for (size_t t = 0; t < n; t++) {
 		learner.lowest = fmin(learner.lowest, series->values[t]);
 		learner.highest = fmax(learner.highest, series->values[t]);

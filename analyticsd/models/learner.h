@@ -9,7 +9,7 @@
 enum { LEARNER_HORIZONS = 16 };
 
 struct learner_options {
-	struct lagged_shape shape;
+	struct lagged_shape shape; // 'weeks' is found from the history's length
 	struct ensemble_options ensemble;
 	bool linear;                       // start from a regression
 	size_t horizons[LEARNER_HORIZONS]; // steps ahead, from 1; ascending
@@ -18,6 +18,7 @@ struct learner_options {
 
 struct learner_horizon {
 	size_t steps;
+	bool has_day;                 // it learnt from the day before, and is itself only where that is known
 	double linear[LAGGED_LINEAR]; // all zero without a regression
 	struct ensemble ensemble;     // of what the regression leaves
 };
@@ -39,6 +40,9 @@ size_t learner_least(const struct learner_options *);
 int learner_fit(const struct lagged_series *, size_t n, const struct learner_options *,
                 const struct fit_watch *, struct learner *ret);
 void learner_fini(struct learner *);
+
+// The first step before which all that the learner looks back at can be known.
+size_t learner_reach(const struct learner *);
 
 // Of step t + horizons[k].steps - 1, from the values before 't'; 'bytes' are up to date.
 double learner_predict(const struct learner *, const struct lagged_series *, const struct lagged_bytes *,

@@ -12,6 +12,7 @@ struct model {
 	const char *name;
 	const char *help;
 	int variant; // where one file makes several models
+	bool costly; // costs more than a forecast may take: `auto` leaves it out, who wants it names it
 
 	// Steps of history below which the model has no answer. At least 1.
 	size_t (*least)(const struct model *, const struct past *);

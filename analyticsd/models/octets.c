@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_REAL 1e100 // what is made of sensible values stays within, and sums of them are finite
+
 void octets_put(struct octets_out *out, const void *data, size_t size) {
 	if (out->failed)
 		return;
@@ -110,8 +112,8 @@ double octets_get_real(struct octets_in *in) {
 	double value;
 
 	memcpy(&value, &bits, sizeof(value));
-	in->failed |= !isfinite(value);
-	return isfinite(value) ? value : 0;
+	in->failed |= !(fabs(value) <= MOST_REAL);
+	return fabs(value) <= MOST_REAL ? value : 0;
 }
 
 uint64_t octets_get_number(struct octets_in *in, uint64_t least, uint64_t most) {

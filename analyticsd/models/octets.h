@@ -33,7 +33,7 @@ uint16_t octets_get_u16(struct octets_in *);
 uint32_t octets_get_u32(struct octets_in *);
 uint64_t octets_get_u64(struct octets_in *);
 float octets_get_float(struct octets_in *); // fails where it isn't finite
-double octets_get_real(struct octets_in *); // the same
+double octets_get_real(struct octets_in *); // the same, and beyond 1e100 on either side
 
 // A number within [least, most], else it fails and is 'least'.
 uint64_t octets_get_number(struct octets_in *, uint64_t least, uint64_t most);

@@ -33,6 +33,10 @@ size_t predictor_least(const struct trained *trained) {
 	return trained->is_learner ? trained->learner.shape.n_lags : LEAST_STEPS;
 }
 
+size_t predictor_reach(const struct trained *trained) {
+	return trained->is_learner ? learner_reach(&trained->learner) : LEAST_STEPS;
+}
+
 size_t predictor_most_moments(const struct trained *trained) {
 	return trained->is_learner ? SIZE_MAX : is_auto(trained) ? MOST_AUTO_MOMENTS : MOST_MOMENTS;
 }

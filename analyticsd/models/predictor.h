@@ -14,8 +14,9 @@ int predictor_new(const struct trained *, const struct lagged_series *, size_t n
 void predictor_free(struct predictor *);
 DEFINE_CLEANUP(struct predictor *, predictor_free)
 
-// The first moment it can speak at.
+// The first moment it can speak at, and the first at which it knows all that it wants to look back at.
 size_t predictor_least(const struct trained *);
+size_t predictor_reach(const struct trained *);
 
 // How many moments of an evaluation deserve it: a row of trees costs microseconds, a fit of the others more.
 size_t predictor_most_moments(const struct trained *);

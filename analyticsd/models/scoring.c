@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "scoring.h"
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sort.h>
 #include <math.h>
 #include <string.h>
@@ -56,4 +57,8 @@ void scoring_quantiles(double *residuals, size_t n, double ret[static SCORING_QU
 
 		ret[q] = residuals[(size_t)fmin(fmax(rank, 0), (double)(n - 1))];
 	}
+}
+
+bool scoring_is_unlikely(size_t n_outside, size_t n) {
+	return n_outside > 0 && gsl_cdf_binomial_Q((unsigned)(n_outside - 1), 0.05, (unsigned)n) < 1e-6;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { SCORING_QUANTILES = 11 };
@@ -33,3 +34,7 @@ struct score scoring_end(const struct scoring *, double unit);
 // Quantiles of 'residuals', which are sorted in passing, made a little wider as their number wants it
 // (conformal: rank ceil(p (n + 1)) from the middle outwards). All 0 without any.
 void scoring_quantiles(double *residuals, size_t n, double ret[static SCORING_QUANTILES]);
+
+// Were so many of 'n' values outside the band of the outermost quantiles (one of a hundred should be) that even a
+// band which holds 19 of 20 would show it less than once in a million times?
+bool scoring_is_unlikely(size_t n_outside, size_t n);

@@ -93,6 +93,16 @@ static double unit_of(const struct lagged_series *series, size_t n, size_t day) 
 	return count > 0 ? sum / (double)count : 0;
 }
 
+int trained_older(const struct lagged_series *series, struct lagged_series *ret) {
+	size_t n = series->n - (size_t)ceil(HELD_OUT * (double)series->n);
+	int rc = 0;
+
+	lagged_series_init(ret, series->start_ns, series->step_seconds);
+	for (size_t t = 0; t < n && rc == 0; t++)
+		rc = lagged_series_add(ret, series->known[t] || t == 0 ? series->values[t] : NAN);
+	return rc;
+}
+
 // ---- walking over what is not known
 
 struct walk {
@@ -161,10 +171,12 @@ static bool is_stopped(const struct fit_watch *watch) {
 // targets, which would have to be said before 'first', are left out.
 static int walk_along(struct walk *walk) {
 	CLEANUP(predictor_freep) struct predictor *predictor = NULL;
-	size_t least = predictor_least(walk->trained), start = walk->first, most, n;
+	size_t least = predictor_reach(walk->trained), start = walk->first, most, n;
 	double said[LEARNER_HORIZONS];
 	int rc;
 
+	if (least >= walk->series->n)
+		least = predictor_least(walk->trained);
 	if (start < least)
 		start = least;
 	if (start >= walk->series->n)

@@ -60,6 +60,10 @@ int trained_fit(const struct lagged_series *, const struct trained_options *, co
                 struct trained *ret);
 void trained_fini(struct trained *);
 
+// The older four fifths of a series, as a series of its own, for a model that shall be judged on the rest. Returns 0
+// or -ENOMEM.
+int trained_older(const struct lagged_series *, struct lagged_series *ret);
+
 // Scores on the steps of 'series' from 'first' on, at each horizon; steps before 'first' are only looked back
 // at. 'each' (NULL: nobody) is told of every prediction in time order, horizon by horizon of an origin: the
 // target's step, what came (NAN: not measured), and what was said with its band. Returns 0, -ENODATA when no

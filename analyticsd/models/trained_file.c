@@ -115,6 +115,7 @@ static int put_learner(struct octets_out *out, const struct learner *learner) {
 	octets_put_u32(out, learner->shape.n_lags);
 	octets_put_u32(out, learner->shape.window);
 	octets_put_u8(out, learner->shape.seasons);
+	octets_put_u8(out, learner->shape.weeks);
 	octets_put_u8(out, learner->linear);
 	octets_put_real(out, learner->lowest);
 	octets_put_real(out, learner->highest);
@@ -124,6 +125,7 @@ static int put_learner(struct octets_out *out, const struct learner *learner) {
 	for (size_t k = 0; k < learner->n_horizons; k++) {
 		const struct learner_horizon *horizon = &learner->horizons[k];
 
+		octets_put_u8(out, horizon->has_day);
 		put_reals(out, horizon->linear, LAGGED_LINEAR);
 		octets_put_real(out, horizon->ensemble.base);
 		octets_put_real(out, horizon->ensemble.scale);
@@ -164,6 +166,7 @@ static int get_learner(struct octets_in *in, const struct trained *trained, stru
 	ret->shape.n_lags = get_within(in, LAGGED_MOST_LAGS);
 	ret->shape.window = get_within(in, LAGGED_MOST_WINDOW);
 	ret->shape.seasons = octets_get_u8(in) != 0;
+	ret->shape.weeks = octets_get_u8(in) != 0;
 	ret->shape.step_seconds = trained->step_seconds;
 	ret->linear = octets_get_u8(in) != 0;
 	ret->lowest = octets_get_real(in);
@@ -176,6 +179,7 @@ static int get_learner(struct octets_in *in, const struct trained *trained, stru
 		struct learner_horizon *horizon = &ret->horizons[ret->n_horizons];
 
 		horizon->steps = trained->horizons[ret->n_horizons++].steps;
+		horizon->has_day = octets_get_u8(in) != 0;
 		get_reals(in, horizon->linear, LAGGED_LINEAR);
 		if (get_ensemble(in, lagged_features(&ret->shape), &horizon->ensemble) < 0)
 			return -ENOMEM;

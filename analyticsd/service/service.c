@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "endpoint.h"
 #include "ingest.h"
+#include "jobs.h"
 #include "log.h"
 #include "upkeeps.h"
 #include "worker.h"
@@ -39,6 +40,7 @@ struct service {
 	struct cache *cache;
 	struct upkeep_files files;
 	struct upkeeps *upkeeps;
+	struct jobs *jobs;
 	pthread_t router;
 	bool has_router;
 };
@@ -378,6 +380,7 @@ static int open_worker(struct service *service, struct worker *worker, const str
 	worker->metrics = metrics;
 	worker->cache = service->cache;
 	worker->upkeeps = service->upkeeps;
+	worker->jobs = service->jobs;
 	worker->started_mono_ns = clock_mono_ns();
 	worker->stopping = &service->stopping;
 	if ((rc = state_open(options->state_path, true, &worker->state, status)) < 0)
@@ -446,7 +449,8 @@ int service_start(const struct service_options *options, void *context, struct m
 		return -errno;
 	service->files = (struct upkeep_files){options->history_path, options->state_path};
 	if ((rc = cache_new(&service->cache)) < 0 ||
-	    (rc = upkeeps_new(&service->files, &service->upkeeps)) < 0)
+	    (rc = upkeeps_new(&service->files, &service->upkeeps)) < 0 ||
+	    (rc = jobs_start(options->history_path, options->state_path, &service->jobs, status)) < 0)
 		return rc;
 	for (int i = 0; i < service->n_workers; i++) {
 		if ((rc = open_worker(service, &service->workers[i], options, metrics, status)) < 0)
@@ -488,6 +492,7 @@ void service_stop(struct service *service) {
 	if (service->stop_fd >= 0)
 		close(service->stop_fd);
 	upkeeps_free(service->upkeeps);
+	jobs_stop(service->jobs);
 	cache_free(service->cache);
 	free(service);
 }

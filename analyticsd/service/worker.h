@@ -14,11 +14,13 @@
 #include "peer.h"
 
 struct upkeeps;
+struct jobs;
 
 struct worker {
 	const struct service_options *options;
 	struct metrics *metrics;
 	struct cache *cache;
+	struct jobs *jobs;
 	struct state *state;         // reads and writes
 	struct history *history;     // reads; ingest writes
 	struct upkeeps *upkeeps;     // of all workers
@@ -80,6 +82,12 @@ HANDLER(handle_end_silence);
 HANDLER(handle_label_event);
 HANDLER(handle_list_labels);
 HANDLER(handle_drop_label);
+HANDLER(handle_train);
+HANDLER(handle_evaluate);
+HANDLER(handle_get_job);
+HANDLER(handle_list_models);
+HANDLER(handle_predict);
+HANDLER(handle_drop_model);
 
 // Tells of services that have come to their end since.
 void worker_note_expiry(struct worker *, int64_t now_ns);

@@ -88,6 +88,12 @@ static const char *const migrations[] = {
 
         // Of this part and all before it, so that an upload of many parts need not be added up at each.
         "ALTER TABLE upload ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;",
+
+        // Of 'request' a model is trained anew; 'summary' is what ListModels tells.
+        "CREATE TABLE trained_model (model_id TEXT PRIMARY KEY, link_id TEXT NOT NULL, direction INTEGER NOT "
+        "NULL,"
+        " trained_ns INTEGER NOT NULL, refits INTEGER NOT NULL, request BLOB NOT NULL, summary BLOB NOT NULL,"
+        " model BLOB NOT NULL);",
 };
 
 static const struct db_schema schema = {

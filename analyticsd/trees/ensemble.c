@@ -23,6 +23,7 @@ const struct ensemble_options boost_defaults = {.boosted = true,
                                                 .rate = 0.1,
                                                 .lambda = 1,
                                                 .share = 0.25,
+                                                .patience = 8,
                                                 .seed = 1,
                                                 .n_threads = 1};
 
@@ -218,11 +219,15 @@ struct boosting {
 	struct planting *planting;
 	struct grower *grower;
 	double *residuals;
+	bool *drawn;   // by the present tree
+	double *gains; // of each tree: by how much the squared error of the rows that it didn't draw fell
 };
 
 static void boosting_fini(struct boosting *boosting) {
 	grower_free(boosting->grower);
 	free(boosting->residuals);
+	free(boosting->drawn);
+	free(boosting->gains);
 }
 
 // Each row with the probability 'share'. At least one.
@@ -235,7 +240,8 @@ static size_t choose_rows(const struct boosting *boosting, gsl_rng *random,
 	size_t n = 0;
 
 	for (size_t i = 0; i < planting->n_rows; i++) {
-		if (gsl_rng_get(random) >= limit && (n > 0 || i + 1 < planting->n_rows))
+		boosting->drawn[i] = gsl_rng_get(random) < limit || (n == 0 && i + 1 == planting->n_rows);
+		if (!boosting->drawn[i])
 			continue;
 		rows[n] = planting->rows[i];
 		cells[n++] =
@@ -255,8 +261,11 @@ static double predict_row(const struct tree *tree, const uint8_t *const *columns
 	return (double)node->value;
 }
 
-static int correct(const struct boosting *boosting, const struct tree *tree) {
+// Takes away what the tree explains. What it does for the rows that it did not draw is an honest measure of it
+// (G. Ridgeway, Generalized boosted models, 2007).
+static int correct(const struct boosting *boosting, size_t index) {
 	const struct planting *planting = boosting->planting;
+	const struct tree *tree = &planting->ensemble->trees[index];
 	size_t n_features = matrix_features(planting->matrix);
 	CLEANUP(freep) const uint8_t **columns = malloc((n_features + 1) * sizeof(*columns));
 	CLEANUP(freep) size_t *strides = malloc((n_features + 1) * sizeof(*strides));
@@ -265,8 +274,13 @@ static int correct(const struct boosting *boosting, const struct tree *tree) {
 		return -ENOMEM;
 	for (size_t f = 0; f < n_features; f++)
 		columns[f] = matrix_column(planting->matrix, f, &strides[f]);
-	for (size_t i = 0; i < planting->n_rows; i++)
-		boosting->residuals[i] -= predict_row(tree, columns, strides, planting->rows[i]);
+	for (size_t i = 0; i < planting->n_rows; i++) {
+		double before = boosting->residuals[i];
+		double after = before - predict_row(tree, columns, strides, planting->rows[i]);
+
+		boosting->residuals[i] = after;
+		boosting->gains[index] += boosting->drawn[i] ? 0 : before * before - after * after;
+	}
 	return 0;
 }
 
@@ -284,7 +298,26 @@ static int boost_once(const struct boosting *boosting, size_t tree) {
 	gsl_rng_free(random);
 	if ((rc = grower_grow(boosting->grower, n, &options, &planting->ensemble->trees[tree])) < 0)
 		return rc;
-	return correct(boosting, &planting->ensemble->trees[tree]);
+	return correct(boosting, tree);
+}
+
+// Did the last trees help none of the rows that they did not draw? Those that would be left out are cut off, but
+// one tree is always left.
+static bool is_done(const struct boosting *boosting, size_t n_trees) {
+	struct ensemble *ensemble = boosting->planting->ensemble;
+	size_t patience = boosting->planting->options->patience;
+	double gain = 0;
+
+	if (patience == 0 || n_trees <= patience)
+		return false;
+	for (size_t i = n_trees - patience; i < n_trees; i++)
+		gain += boosting->gains[i];
+	if (gain > 0)
+		return false;
+	for (size_t i = n_trees - patience; i < n_trees; i++)
+		tree_fini(&ensemble->trees[i]);
+	ensemble->n_trees = n_trees - patience;
+	return true;
 }
 
 static int fit_boosting(struct planting *planting) {
@@ -293,7 +326,9 @@ static int fit_boosting(struct planting *planting) {
 	int rc;
 
 	boosting.residuals = malloc(planting->n_rows * sizeof(double));
-	if (boosting.residuals == NULL ||
+	boosting.drawn = malloc(planting->n_rows * sizeof(bool));
+	boosting.gains = calloc(planting->options->n_trees, sizeof(double));
+	if (boosting.residuals == NULL || boosting.drawn == NULL || boosting.gains == NULL ||
 	    grower_new(planting->matrix, planting->n_rows, &boosting.grower) < 0)
 		return -ENOMEM;
 	ensemble->scale = 1;
@@ -301,7 +336,7 @@ static int fit_boosting(struct planting *planting) {
 		ensemble->base += planting->targets[i] / (double)planting->n_rows;
 	for (size_t i = 0; i < planting->n_rows; i++)
 		boosting.residuals[i] = planting->targets[i] - ensemble->base;
-	for (size_t tree = 0; tree < ensemble->n_trees; tree++) {
+	for (size_t tree = 0; tree < ensemble->n_trees && !is_done(&boosting, tree); tree++) {
 		if (is_stopped(planting->watch))
 			return -ECANCELED;
 		if ((rc = boost_once(&boosting, tree)) < 0)

@@ -28,6 +28,9 @@ struct ensemble_options {
 	double rate;       // boosting: share of each tree's correction that is taken
 	double lambda;     // boosting: rows of target 0 that each leaf is taken to have beside its own
 	double share; // of the rows that each tree draws: with replacement by a forest, without by boosting
+	// boosting: ends when so many trees together helped none of the rows that they did not draw, and leaves those
+	// out; 0: never
+	size_t patience;
 	uint64_t seed;
 	int n_threads;
 };

@@ -104,7 +104,8 @@ static size_t size_of(const struct learner *learner, const struct learner_option
 struct arguments {
 	const char *path, *column;
 	struct learner_options options;
-	struct ensemble_options given;
+	struct ensemble_options given; // 0: not given
+	int patience;                  // -1: not given
 };
 
 static const struct argp_option argp_options[] = {
@@ -117,6 +118,8 @@ static const struct argp_option argp_options[] = {
         {"share", 's', "NUMBER", 0, "of the rows for each tree", 0},
         {"threads", 'j', "NUMBER", 0, "(default: 1)", 0},
         {"plain", 'p', NULL, 0, "only the demo's features: lags, mean, deviation, hour, weekday", 0},
+        {"patience", 'P', "NUMBER", 0, "boosting: trees without help before it ends; 0: never", 0},
+        {"least-rows", 'r', "NUMBER", 0, "in a leaf", 0},
         {"no-linear", 'n', NULL, 0, "boosting starts from the mean, not from a regression", 0},
         {0},
 };
@@ -154,6 +157,12 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 	case 'p':
 		options->shape.seasons = false;
 		return 0;
+	case 'P':
+		arguments->patience = atoi(text);
+		return 0;
+	case 'r':
+		arguments->given.least_rows = (size_t)atoi(text);
+		return 0;
 	case 'n':
 		options->linear = false;
 		return 0;
@@ -179,6 +188,10 @@ static void settle(struct arguments *arguments) {
 		options->ensemble.n_trees = given->n_trees;
 	if (given->share > 0)
 		options->ensemble.share = given->share;
+	if (given->least_rows > 0)
+		options->ensemble.least_rows = given->least_rows;
+	if (arguments->patience >= 0)
+		options->ensemble.patience = (size_t)arguments->patience;
 	if (options->n_horizons == 0)
 		options->horizons[options->n_horizons++] = 1;
 }
@@ -187,7 +200,8 @@ int main(int argc, char **argv) {
 	static const struct argp argp = {argp_options, parse, "FILE.csv", NULL, NULL, NULL, NULL};
 	struct arguments arguments = {
 	        .column = "rx_packets",
-	        .options = {.shape = {300, 300, 1, true}, .ensemble = boost_defaults, .linear = true}};
+	        .patience = -1,
+	        .options = {.shape = {300, 300, 1, true, false}, .ensemble = boost_defaults, .linear = true}};
 	struct lagged_series series;
 	struct reading reading = {.series = &series};
 	struct learner learner;
@@ -214,7 +228,7 @@ int main(int argc, char **argv) {
 	getrusage(RUSAGE_SELF, &usage);
 	printf("rows=%zu features=%zu trees=%zu cpu=%.2f peak_mb=%.1f bytes=%zu",
 	       n_train - arguments.options.shape.n_lags - arguments.options.horizons[0] + 1,
-	       lagged_features(&arguments.options.shape), arguments.options.ensemble.n_trees, cpu,
+	       lagged_features(&arguments.options.shape), learner.horizons[0].ensemble.n_trees, cpu,
 	       (double)usage.ru_maxrss / 1024, size_of(&learner, &arguments.options));
 	test(&learner, &series, n_train);
 	time_rows(&learner, &series, n_train);

@@ -34,11 +34,11 @@ static void simulate_into(struct lagged_series *series, enum profile profile, do
 
 // ---- features
 
-static const struct lagged_shape shape = {7, 13, 300, true};
+static const struct lagged_shape shape = {7, 13, 300, true, true};
 
 Test(learners, features_do_not_know_what_they_predict) {
 	for (size_t horizon = 1; horizon < 600; horizon += 37) {
-		size_t t = 900, n = t + horizon + 5;
+		size_t t = 2400, n = t + horizon + 5;
 		uint8_t before[LAGGED_MOST_LAGS + LAGGED_EXTRAS], after[LAGGED_MOST_LAGS + LAGGED_EXTRAS];
 		double linear_before[LAGGED_LINEAR], linear_after[LAGGED_LINEAR];
 		struct lagged_bytes bytes = {0}, changed_bytes = {0};
@@ -97,7 +97,7 @@ Test(learners, the_table_holds_what_a_row_gives) {
 
 // Steps 0, 1, 2, ... of 6 h from Monday 0:00: the day before is 4 steps back.
 Test(learners, summaries_are_those_found_by_hand) {
-	struct lagged_shape by_hand = {2, 3, 21600, true};
+	struct lagged_shape by_hand = {2, 3, 21600, true, true};
 	struct lagged_series series;
 	double x[LAGGED_LINEAR];
 
@@ -111,7 +111,13 @@ Test(learners, summaries_are_those_found_by_hand) {
 	cr_assert(fabs(x[5] - 18) < 1e-12);
 	lagged_linear(&series, &by_hand, 32, 6, x); // of step 37: a day before is not known yet, two are
 	cr_assert(fabs(x[5] - 29) < 1e-12);
-	cr_assert(fabs(x[6] - 9) < 1e-12);
+	cr_assert(fabs(x[6] - 9) < 1e-12); // a week before
+	by_hand.weeks = false;
+	lagged_linear(&series, &by_hand, 32, 6, x);
+	cr_assert(fabs(x[6] - 25) < 1e-12);         // three days before
+	lagged_linear(&series, &by_hand, 32, 4, x); // of step 35: a day before is the last value
+	cr_assert(fabs(x[5] - 31) < 1e-12);
+	cr_assert(fabs(x[6] - 27) < 1e-12);
 	lagged_series_fini(&series);
 }
 

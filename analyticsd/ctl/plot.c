@@ -1,0 +1,142 @@
+// gnuplot reads commands and data from a pipe; no shell has a part in it.
+// SPDX-License-Identifier: MIT
+#include "plot.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const struct terminal {
+	const char *ending;
+	const char *command;
+} terminals[] = {
+        {".png", "pngcairo size 1400,640"},
+        {".svg", "svg size 1400,640 dynamic"},
+};
+
+static const struct terminal *find_terminal(const char *path) {
+	size_t size = strlen(path);
+
+	for (size_t i = 0; i < sizeof(terminals) / sizeof(terminals[0]); i++) {
+		size_t ending = strlen(terminals[i].ending);
+
+		if (size > ending && strcmp(path + size - ending, terminals[i].ending) == 0)
+			return &terminals[i];
+	}
+	return NULL;
+}
+
+int plot_check_path(const char *path, struct status *status) {
+	if (find_terminal(path) != NULL)
+		return 0;
+	return status_set(status, STATUS_INVALID_ARGUMENT, "%s: a plot ends in .png or .svg", path);
+}
+
+int plot_init(struct plot *plot, size_t capacity) {
+	*plot = (struct plot){.capacity = capacity};
+	plot->points = calloc(capacity, sizeof(*plot->points));
+	return plot->points != NULL ? 0 : -ENOMEM;
+}
+
+void plot_fini(struct plot *plot) {
+	free(plot->points);
+	*plot = (struct plot){0};
+}
+
+void plot_add(struct plot *plot, const struct trained_point *point) {
+	plot->points[plot->next] = *point;
+	plot->next = (plot->next + 1) % plot->capacity;
+	plot->n += plot->n < plot->capacity;
+}
+
+// In gnuplot's double quotes; what has a meaning there is left out, and so are the marks of its enhanced text.
+static void write_text(FILE *file, const char *text) {
+	fputc('"', file);
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text >= ' ' && strchr("\"\\`", *text) == NULL)
+			fputc(*text, file);
+	}
+	fputs("\" noenhanced", file);
+}
+
+static void write_script(FILE *file, const struct plot *plot, const struct lagged_series *series,
+                         const char *title, const char *path) {
+	fprintf(file, "set terminal %s\nset title ", find_terminal(path)->command);
+	write_text(file, title);
+	fputs("\nset xdata time\nset timefmt \"%s\"\nset format x \"%d %b\\n%H:%M\"\nset grid\nset key top "
+	      "left\n"
+	      "$data << end_of_data\n",
+	      file);
+	for (size_t i = 0; i < plot->n; i++) {
+		const struct trained_point *point =
+		        &plot->points[(plot->next + plot->capacity - plot->n + i) % plot->capacity];
+		double seconds = (double)lagged_time_ns(series, point->step) / (double)NS_PER_SECOND;
+
+		fprintf(file, "%.3f %.9g %.9g %.9g %.9g\n", seconds, point->truth, point->predicted,
+		        point->lower, point->upper);
+	}
+	fputs("end_of_data\nset datafile missing \"nan\"\n"
+	      "plot $data using 1:4:5 with filledcurves fillcolor rgb \"#cfe3f5\" title \"90 % band\", "
+	      "$data using 1:2 with lines linewidth 1.5 linecolor rgb \"#444444\" title \"actual\", "
+	      "$data using 1:3 with lines linewidth 1.5 linecolor rgb \"#d9480f\" title \"predicted\"\n",
+	      file);
+}
+
+// Its input is the other end of 'ret_fd', its output the file: no name is read by anybody but the system.
+static int start_gnuplot(const char *path, int *ret_fd, pid_t *ret_pid) {
+	static char name[] = "gnuplot";
+	char *argv[] = {name, NULL};
+	posix_spawn_file_actions_t actions;
+	int ends[2], rc;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	rc = -posix_spawnp(ret_pid, name, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[0]);
+	if (rc < 0)
+		close(ends[1]);
+	else
+		*ret_fd = ends[1];
+	return rc;
+}
+
+int plot_draw(const struct plot *plot, const struct lagged_series *series, const char *title,
+              const char *path, struct status *status) {
+	int fd = -1, rc, ended = 0;
+	pid_t pid = 0;
+	FILE *file;
+
+	if ((rc = plot_check_path(path, status)) < 0)
+		return rc;
+	signal(SIGPIPE, SIG_IGN); // a gnuplot that ends early is told by its status
+	if ((rc = start_gnuplot(path, &fd, &pid)) < 0)
+		return status_set(status, STATUS_FAILED_PRECONDITION, "%s: gnuplot (package gnuplot-nox): %s",
+		                  path, strerror(-rc));
+	file = fdopen(fd, "w");
+	if (file != NULL) {
+		write_script(file, plot, series, title, path);
+		rc = fclose(file) != 0 ? -errno : 0;
+	} else {
+		rc = -errno;
+		close(fd);
+	}
+	while (waitpid(pid, &ended, 0) < 0 && errno == EINTR)
+		continue;
+	if (rc < 0 || !WIFEXITED(ended) || WEXITSTATUS(ended) != 0)
+		return status_set(status, STATUS_INTERNAL, "%s: gnuplot could not draw it", path);
+	return 0;
+}
