@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "teacher.h"
 
+#include "array.h"
 #include "clock.h"
 #include "detector.h"
 #include "failures.h"
@@ -53,16 +54,11 @@ struct teacher {
 static int add_port(void *context, const struct port_record *record) {
 	struct teacher *teacher = context;
 	struct port_name *port;
+	int rc;
 
-	if (teacher->n_ports == teacher->capacity) {
-		size_t larger = teacher->capacity > 0 ? 2 * teacher->capacity : 16;
-		struct port_name *moved = reallocarray(teacher->ports, larger, sizeof(*moved));
-
-		if (moved == NULL)
-			return -ENOMEM;
-		teacher->ports = moved;
-		teacher->capacity = larger;
-	}
+	if ((rc = array_room((void **)&teacher->ports, teacher->n_ports, &teacher->capacity,
+	                     sizeof(*teacher->ports))) < 0)
+		return rc;
 	port = &teacher->ports[teacher->n_ports++];
 	snprintf(port->host, sizeof(port->host), "%s", record->host);
 	snprintf(port->name, sizeof(port->name), "%s", record->name);

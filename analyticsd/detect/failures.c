@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "failures.h"
 
+#include "array.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -17,20 +18,15 @@ bool failure_is(const struct observation *o) {
 
 static int close_open(struct failures *failures) {
 	struct failure_span open = failures->open;
+	int rc;
 
 	failures->open = (struct failure_span){0};
 	if (open.from_ns == 0 ||
 	    (double)(open.to_ns - open.from_ns) < FAILURE_LEAST_SECONDS * (double)NS_PER_SECOND)
 		return 0;
-	if (failures->n == failures->capacity) {
-		size_t larger = failures->capacity > 0 ? 2 * failures->capacity : 16;
-		struct failure_span *moved = reallocarray(failures->found, larger, sizeof(*moved));
-
-		if (moved == NULL)
-			return -ENOMEM;
-		failures->found = moved;
-		failures->capacity = larger;
-	}
+	if ((rc = array_room((void **)&failures->found, failures->n, &failures->capacity,
+	                     sizeof(*failures->found))) < 0)
+		return rc;
 	failures->found[failures->n++] = open;
 	return 0;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "foresight.h"
 
+#include "array.h"
 #include "classifier.h"
 #include "clock.h"
 
@@ -75,15 +76,10 @@ static bool is_held_out(const struct trainer *trainer, int64_t ts_ns) {
 }
 
 static int keep(struct trainer *trainer, const struct row *row, bool is_yes, double weight) {
-	if (trainer->n == trainer->capacity) {
-		size_t larger = trainer->capacity > 0 ? 2 * trainer->capacity : 1024;
-		struct row *moved = reallocarray(trainer->rows, larger, sizeof(*moved));
+	int rc = array_room((void **)&trainer->rows, trainer->n, &trainer->capacity, sizeof(*trainer->rows));
 
-		if (moved == NULL)
-			return -ENOMEM;
-		trainer->rows = moved;
-		trainer->capacity = larger;
-	}
+	if (rc < 0)
+		return rc;
 	trainer->rows[trainer->n] = *row;
 	trainer->rows[trainer->n].is_yes = is_yes;
 	trainer->rows[trainer->n].weight = (float)weight;

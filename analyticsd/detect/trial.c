@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "trial.h"
 
+#include "array.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -126,20 +127,6 @@ int trial_train(struct trial *trial) {
 
 // ---- testing: moments and events
 
-static int grow(void **array, size_t n, size_t *capacity, size_t size) {
-	size_t larger = *capacity > 0 ? 2 * *capacity : 1024;
-	void *moved;
-
-	if (n < *capacity)
-		return 0;
-	moved = reallocarray(*array, larger, size);
-	if (moved == NULL)
-		return -ENOMEM;
-	*array = moved;
-	*capacity = larger;
-	return 0;
-}
-
 static const char *keep_kind(struct trial *trial, const char *kind) {
 	if (kind == NULL || kind[0] == '\0')
 		return NULL;
@@ -161,8 +148,8 @@ static int note_truth(struct trial *trial, const struct trial_row *row) {
 	int rc;
 
 	if ((row->degrading || row->failed) && !was_open) {
-		if ((rc = grow((void **)&trial->events, trial->n_events, &trial->events_capacity,
-		               sizeof(*trial->events))) < 0)
+		if ((rc = array_room((void **)&trial->events, trial->n_events, &trial->events_capacity,
+		                     sizeof(*trial->events))) < 0)
 			return rc;
 		trial->events[trial->n_events++] = (struct event){
 		        .port = trial->port,
@@ -256,8 +243,8 @@ int trial_test(struct trial *trial, const struct trial_row *row, bool counts) {
 	if ((rc = note_truth(trial, row)) < 0)
 		return rc;
 	if (is_new) {
-		if ((rc = grow((void **)&trial->moments, trial->n_moments, &trial->capacity,
-		               sizeof(*trial->moments))) < 0)
+		if ((rc = array_room((void **)&trial->moments, trial->n_moments, &trial->capacity,
+		                     sizeof(*trial->moments))) < 0)
 			return rc;
 		last = &trial->moments[trial->n_moments++];
 		*last = (struct moment){.port = trial->port, .event = -1};
