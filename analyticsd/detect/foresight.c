@@ -399,7 +399,7 @@ static void explain(const struct foresight *foresight, const float values[static
 
 double foresight_ask(const struct foresight *foresight, const float values[static N_FEATURES],
                      struct foresight_factor *factors, size_t n_factors) {
-	if (n_factors > 0)
+	if (factors != NULL)
 		explain(foresight, values, factors, n_factors);
 	return calibrate(foresight, classifier_ask(foresight->classifier, values));
 }
