@@ -36,10 +36,12 @@ static const struct terminal *find_terminal(const char *path) {
 	return NULL;
 }
 
-int plot_check_path(const char *path, struct status *status) {
-	if (find_terminal(path) != NULL)
-		return 0;
+static int no_terminal(const char *path, struct status *status) {
 	return status_set(status, STATUS_INVALID_ARGUMENT, "%s: a plot ends in .png or .svg", path);
+}
+
+int plot_check_path(const char *path, struct status *status) {
+	return find_terminal(path) != NULL ? 0 : no_terminal(path, status);
 }
 
 int plot_init(struct plot *plot, size_t capacity) {
@@ -70,8 +72,8 @@ static void write_text(FILE *file, const char *text) {
 }
 
 static void write_script(FILE *file, const struct plot *plot, const struct lagged_series *series,
-                         const char *title, const char *path) {
-	fprintf(file, "set terminal %s\nset title ", find_terminal(path)->command);
+                         const char *title, const struct terminal *terminal) {
+	fprintf(file, "set terminal %s\nset title ", terminal->command);
 	write_text(file, title);
 	fputs("\nset xdata time\nset timefmt \"%s\"\nset format x \"%d %b\\n%H:%M\"\nset grid\nset key top "
 	      "left\n"
@@ -116,19 +118,20 @@ static int start_gnuplot(const char *path, int *ret_fd, pid_t *ret_pid) {
 
 int plot_draw(const struct plot *plot, const struct lagged_series *series, const char *title,
               const char *path, struct status *status) {
+	const struct terminal *terminal = find_terminal(path);
 	int fd = -1, rc, ended = 0;
 	pid_t pid = 0;
 	FILE *file;
 
-	if ((rc = plot_check_path(path, status)) < 0)
-		return rc;
+	if (terminal == NULL)
+		return no_terminal(path, status);
 	signal(SIGPIPE, SIG_IGN); // a gnuplot that ends early is told by its status
 	if ((rc = start_gnuplot(path, &fd, &pid)) < 0)
 		return status_set(status, STATUS_FAILED_PRECONDITION, "%s: gnuplot (package gnuplot-nox): %s",
 		                  path, strerror(-rc));
 	file = fdopen(fd, "w");
 	if (file != NULL) {
-		write_script(file, plot, series, title, path);
+		write_script(file, plot, series, title, terminal);
 		rc = fclose(file) != 0 ? -errno : 0;
 	} else {
 		rc = -errno;

@@ -136,11 +136,10 @@ static int read_result(const struct bytes *result, const struct message *message
 static int tell(const struct entry *entry, const char *job_id, struct document *memory, struct job_view *ret,
                 struct status *status) {
 	char *error = document_alloc(memory, sizeof(entry->error) + strlen(job_id) + 1);
-	char *id = error + sizeof(entry->error);
 
 	if (error == NULL)
 		return -ENOMEM;
-	ret->job_id = strcpy(id, job_id);
+	ret->job_id = strcpy(error + sizeof(entry->error), job_id);
 	ret->kind = entry->kind;
 	ret->state = entry->state;
 	ret->progress = entry->progress;
