@@ -306,3 +306,11 @@ int config_finish(struct config *config, struct status *status) {
 		return rc;
 	return 0;
 }
+
+void config_print(FILE *file) {
+	fputs("# Settings of analyticsd; options and the environment are stronger. `kill -HUP` takes a new "
+	      "log level.\n",
+	      file);
+	for (const struct config_setting *setting = config_settings; setting->name != NULL; setting++)
+		fprintf(file, "\n# %s\n#%s =\n", setting->help, setting->name);
+}

@@ -8,6 +8,7 @@
 #include "log.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #define CONFIG_PATH_SIZE 4096
 
@@ -44,6 +45,9 @@ int config_environment(struct config *, struct status *status);
 // Fills what was left open: the default endpoints, the data folder. 0 or -EINVAL with
 // 'status'.
 int config_finish(struct config *, struct status *status);
+
+// Writes a config file in which each setting is a comment, with what it means.
+void config_print(FILE *);
 
 // Name, default and meaning of each setting, for --help and the documentation; ends with a NULL name.
 struct config_setting {

@@ -6,6 +6,7 @@
 #include "lock.h"
 #include "service.h"
 #include "state.h"
+#include "supervisor.h"
 #include "zap.h"
 
 #include <argp.h>
@@ -29,7 +30,8 @@ enum {
 	KEY_LOG,
 	KEY_CURVE_KEY,
 	KEY_CURVE_CLIENTS,
-	KEY_ALERTS
+	KEY_ALERTS,
+	KEY_PRINT_CONFIG
 };
 
 static const struct argp_option options[] = {
@@ -46,6 +48,8 @@ static const struct argp_option options[] = {
         {"curve-key", KEY_CURVE_KEY, "FILE", 0, "this daemon's key: tcp endpoints then take keys", 0},
         {"curve-clients", KEY_CURVE_CLIENTS, "FILE", 0, "public keys of clients, and what each may do", 0},
         {"alerts", KEY_ALERTS, "FILE", 0, "what is alerted on, and what is done about it", 0},
+        {"print-config", KEY_PRINT_CONFIG, NULL, 0, "print a config file that tells every setting, and end",
+         0},
         {"insecure", KEY_INSECURE, NULL, 0, "allow TCP addresses that are not loopback", 0},
         {0},
 };
@@ -82,6 +86,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
 	if (key == 'c') {
 		line->config_path = argument;
 		return 0;
+	}
+	if (key == KEY_PRINT_CONFIG) {
+		config_print(stdout);
+		exit(EXIT_SUCCESS);
 	}
 	if (key == ARGP_KEY_ARG)
 		argp_error(state, "unexpected '%s'", argument);
@@ -121,6 +129,7 @@ static int read_settings(const struct command_line *line, struct config *config,
 // ---- running
 
 struct daemon {
+	struct command_line command_line;
 	struct config config;
 	char history_path[CONFIG_PATH_SIZE + 16], state_path[CONFIG_PATH_SIZE + 16],
 	        lock_path[CONFIG_PATH_SIZE + 16];
@@ -207,6 +216,23 @@ static int read_keys(struct daemon *daemon, struct status *status) {
 	return config->curve_key[0] != '\0' ? keypair_read(config->curve_key, &daemon->keys, status) : 0;
 }
 
+// At SIGHUP: what can change while the daemon works is the log level.
+static void reload(void *context) {
+	struct daemon *daemon = context;
+	struct config config;
+	struct status status = {.code = STATUS_INTERNAL, .message = ""};
+
+	if (read_settings(&daemon->command_line, &config, &status) < 0) {
+		log_error("settings stay as they are: %s", status.message);
+		return;
+	}
+	log_set_level(config.log);
+	daemon->config.log = config.log;
+	log_info("settings read again%s", memcmp(&config, &daemon->config, sizeof(config)) == 0
+	                                          ? ""
+	                                          : ": those other than 'log' change at the next start");
+}
+
 static void say_where(const struct config *config) {
 	log_info("data in %s", config->data);
 	for (size_t i = 0; i < config->n_samples; i++)
@@ -247,8 +273,7 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 	keypair_wipe(&daemon->keys); // the sockets have it
 
 	say_where(&daemon->config);
-	while (sigwait(signals, &number) != 0)
-		continue;
+	number = supervise(context, signals, reload, daemon);
 	log_info("stopping on %s", strsignal(number));
 out:
 	alerts_stop(alerts);   // asks the service and calls ingest
@@ -275,15 +300,14 @@ int main(int argc, char **argv) {
 	        NULL,
 	        NULL};
 	static struct daemon daemon;
-	struct command_line line = {0};
 	struct status status = {.code = STATUS_INTERNAL, .message = ""};
 	sigset_t signals;
 	int rc;
 
 	log_init("analyticsd", LOG_LEVEL_INFO);
 	argp_err_exit_status = EXIT_WRONG_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &line);
-	if (read_settings(&line, &daemon.config, &status) < 0 ||
+	argp_parse(&argp, argc, argv, 0, NULL, &daemon.command_line);
+	if (read_settings(&daemon.command_line, &daemon.config, &status) < 0 ||
 	    alert_settings_read(daemon.config.alerts, &daemon.alert_settings, &status) < 0) {
 		log_error("%s", status.message);
 		return EXIT_WRONG_USAGE;
@@ -298,6 +322,7 @@ int main(int argc, char **argv) {
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 

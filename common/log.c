@@ -11,10 +11,14 @@
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 static const char *log_program = "linkcast";
-static enum log_level log_threshold = LOG_LEVEL_INFO;
+static _Atomic enum log_level log_threshold = LOG_LEVEL_INFO;
 
 void log_init(const char *program, enum log_level level) {
 	log_program = program;
+	log_threshold = level;
+}
+
+void log_set_level(enum log_level level) {
 	log_threshold = level;
 }
 

@@ -7,6 +7,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 // 'program' starts each line and must outlive the process's logging. Default level: info.
 void log_init(const char *program, enum log_level level);
 
+// Any thread, at any time.
+void log_set_level(enum log_level level);
+
 // "error", "warning", "info" or "debug"; returns 0 or -EINVAL. 'ret' is untouched on failure.
 int log_level_parse(const char *text, enum log_level *ret);
 
