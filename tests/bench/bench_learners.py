@@ -2,9 +2,11 @@
 """Forest and boosting against scikit-learn and xgboost: the same lags, the same rows, one machine, one run.
 
 Each fit runs in a process of its own, on one thread; CPU seconds are what the fit took, peak memory is the process's.
-The data is `analyticsctl simulate --profile sinusoidal`, whose noise no forecast can go below: RMSE 2886.8.
+`boost` ends when its trees help no more, `boost-all` grows as many as the peers, `boost-days` also sees what was there days
+before, as it does when it is used. The data is `analyticsctl simulate --profile sinusoidal`, whose noise no forecast can
+go below: RMSE 2886.8.
 
-usage: bench_learners.py --build BUILD [--rows N] [--lags N] [--window N] [--only NAME,...]
+usage: bench_learners.py --build BUILD [--weeks N] [--csv FILE] [--lags N] [--window N] [--only NAME,...]
 
 SPDX-License-Identifier: MIT
 """
@@ -24,18 +26,18 @@ SKLEARN_TREES = 1  # grown; a hundred take hundred times as long
 def features(values, lags, window):
     """The demo's features without its leak: what was there before each moment, and the moment's hour and weekday."""
     import numpy as np
-    n = len(values)
-    table = np.empty((n - lags, lags + 4), dtype=np.float32)
+    n, first = len(values), max(lags, window)
+    table = np.empty((n - first, lags + 4), dtype=np.float32)
     for lag in range(1, lags + 1):
-        table[:, lag - 1] = values[lags - lag:n - lag]
-    windows = np.lib.stride_tricks.sliding_window_view(values, window)[lags - window:n - window]
+        table[:, lag - 1] = values[first - lag:n - lag]
+    windows = np.lib.stride_tricks.sliding_window_view(values, window)[first - window:n - window]
     for i in range(0, len(table), 4096):  # a piece at a time, so that numpy copies no whole window table
         table[i:i + 4096, lags] = windows[i:i + 4096].mean(axis=1)
         table[i:i + 4096, lags + 1] = windows[i:i + 4096].std(axis=1, ddof=1)
-    seconds = np.arange(lags, n)
+    seconds = np.arange(first, n)
     table[:, lags + 2] = seconds // 3600 % 24
     table[:, lags + 3] = seconds // 86400 % 7
-    return table, values[lags:]
+    return table, values[first:]
 
 
 def make(name):
@@ -55,7 +57,7 @@ def child(args):
     values = np.loadtxt(args.csv, delimiter=",", skiprows=1, usecols=1)
     train = len(values) * 8 // 10
     table, target = features(values, args.lags, args.window)
-    train -= args.lags
+    train -= len(values) - len(target)
     model = make(args.child)
     start = time.process_time()
     model.fit(table[:train], target[:train])
@@ -86,7 +88,7 @@ def main():
     parser.add_argument("--weeks", default="1")
     parser.add_argument("--lags", type=int, default=300)
     parser.add_argument("--window", type=int, default=300)
-    parser.add_argument("--only", default="forest,boost,sklearn-hist,xgboost,sklearn-forest")
+    parser.add_argument("--only", default="forest,boost,boost-all,boost-days,sklearn-hist,xgboost,sklearn-forest")
     parser.add_argument("--csv")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -103,6 +105,8 @@ def main():
         commands = {
             "forest": ours + ["--model", "forest", "--plain"] + shape + [path],
             "boost": ours + ["--model", "boost", "--plain"] + shape + [path],
+            "boost-all": ours + ["--model", "boost", "--plain", "--patience", "0"] + shape + [path],
+            "boost-days": ours + ["--model", "boost"] + shape + [path],
             "sklearn-forest": peer + ["forest"],
             "sklearn-hist": peer + ["hist"],
             "xgboost": peer + ["xgboost"],
@@ -130,7 +134,9 @@ def compare(found):
     for ours, peer, key, each, what in (
             ("forest", "sklearn-forest", "cpu", True, "CPU a tree"), ("forest", "sklearn-forest", "bytes", True, "size of a tree"),
             ("boost", "sklearn-hist", "cpu", False, "CPU"), ("boost", "xgboost", "cpu", False, "CPU"),
-            ("boost", "sklearn-hist", "h1_rmse", False, "RMSE"), ("boost", "xgboost", "h1_rmse", False, "RMSE")):
+            ("boost-all", "sklearn-hist", "cpu", False, "CPU"), ("boost-all", "xgboost", "cpu", False, "CPU"),
+            ("boost", "sklearn-hist", "h1_rmse", False, "RMSE"), ("boost", "xgboost", "h1_rmse", False, "RMSE"),
+            ("boost-days", "sklearn-hist", "h1_rmse", False, "RMSE"), ("boost-days", "xgboost", "h1_rmse", False, "RMSE")):
         if found.get(ours) and found.get(peer):
             ratio = value(ours, key, each) / value(peer, key, each)
             print("%s / %s, %s: %.4f (1/%.1f)" % (ours, peer, what, ratio, 1 / ratio))
