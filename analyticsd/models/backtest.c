@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ORIGINS = 128, LEAST_ORIGINS = 24, TESTED_STEPS = 14000 };
+enum { MOST_ORIGINS = 128, LEAST_ORIGINS = 24, TESTED_STEPS = 14000, MOST_MIXED = 32 };
 #define MIX_RANGE 1.5 // times the best error
 #define MIX_POWER 4
-#define CLEARLY   2.0 // standard errors
-#define REACH     1.0 // times the range of the history that a path may leave it by
+#define TRIMMED   0.15 // of the weight, on each side
+#define CLEARLY   2.0  // standard errors
+#define REACH     1.0  // times the range of the history that a path may leave it by
 
 static size_t at_most(size_t value, size_t limit) {
 	return value < limit ? value : limit;
@@ -235,6 +236,44 @@ static bool is_clearly_worse(const struct backtest *worse, const struct backtest
 	return n > 1 && mean > CLEARLY * sqrt(square / n / independent_windows(&best->plan));
 }
 
+// The weighted mean of what several say of a step, without the outermost: one that is far off at a step, after a burst
+// say, carries nobody along (V. Jose, R. Winkler, Simple robust averages of forecasts, International Journal of Forecasting
+// 24, 2008). 'values' ascend.
+static double middle_mean(const double *values, const double *weights, size_t n) {
+	double below = 0, sum = 0, counted = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double part = fmin(below + weights[i], 1 - TRIMMED) - fmax(below, TRIMMED);
+
+		below += weights[i];
+		if (part <= 0)
+			continue;
+		sum += part * values[i];
+		counted += part;
+	}
+	return sum / counted;
+}
+
+// Weights add up to one.
+static void combine(const double *const *paths, const double *weights, size_t n, size_t n_values,
+                    double *ret) {
+	for (size_t k = 0; k < n_values; k++) {
+		double values[MOST_MIXED], sorted[MOST_MIXED];
+
+		for (size_t i = 0; i < n; i++) {
+			size_t at = i;
+
+			for (; at > 0 && values[at - 1] > paths[i][k]; at--) {
+				values[at] = values[at - 1];
+				sorted[at] = sorted[at - 1];
+			}
+			values[at] = paths[i][k];
+			sorted[at] = weights[i];
+		}
+		ret[k] = middle_mean(values, sorted, n);
+	}
+}
+
 // The shares of those whose error is neither far from the best nor worse by more than chance, the greater the
 // smaller the error.
 static void find_shares(const struct candidates *candidates, const struct past *past, size_t best,
@@ -257,17 +296,19 @@ static void find_shares(const struct candidates *candidates, const struct past *
 }
 
 static void mix(struct backtest *ret, const struct candidates *candidates, const double *shares) {
-	const struct backtest_plan *plan = &ret->plan;
+	const double *paths[MOST_MIXED], *futures[MOST_MIXED];
+	double weights[MOST_MIXED];
+	size_t n = 0;
 
-	for (size_t i = 0; i < candidates->n; i++) {
+	for (size_t i = 0; i < candidates->n && n < MOST_MIXED; i++) {
 		if (!(shares[i] > 0))
 			continue;
-		ret->shares[model_index(candidates->models[i])] = shares[i];
-		for (size_t k = 0; k < plan->n_origins * plan->tested_horizon; k++)
-			ret->paths[k] += shares[i] * candidates->tests[i].paths[k];
-		for (size_t k = 0; k < plan->horizon; k++)
-			ret->future[k] += shares[i] * candidates->tests[i].future[k];
+		ret->shares[model_index(candidates->models[i])] = weights[n] = shares[i];
+		paths[n] = candidates->tests[i].paths;
+		futures[n++] = candidates->tests[i].future;
 	}
+	combine(paths, weights, n, ret->plan.n_origins * ret->plan.tested_horizon, ret->paths);
+	combine(futures, weights, n, ret->plan.horizon, ret->future);
 }
 
 // What is promised: no worse than the two that need no fitting. A mixture within that is taken even where one
@@ -314,9 +355,9 @@ int backtest_choose(struct backtest *ret, const struct past *past, const struct 
 	return 0;
 }
 
-// Adds a model's share of the path.
-static int add_path(const struct model *model, double share, const struct past *past, size_t lead,
-                    size_t horizon, double *ahead, double *ret) {
+// What a model says of the steps after the past, 'lead' of them passed over.
+static int tell_path(const struct model *model, const struct past *past, size_t lead, size_t horizon,
+                     double *ahead, double *ret) {
 	void *fit = NULL;
 	int rc;
 
@@ -324,27 +365,31 @@ static int add_path(const struct model *model, double share, const struct past *
 		model->predict(fit, past, lead + horizon, ahead);
 	if (fit != NULL)
 		model->destroy(fit);
-	if (rc < 0)
-		return rc;
-	keep_sane(past, ahead + lead, horizon, ahead + lead);
-	for (size_t h = 0; h < horizon; h++)
-		ret[h] += share * ahead[lead + h];
-	return 0;
+	if (rc == 0)
+		keep_sane(past, ahead + lead, horizon, ret);
+	return rc;
 }
 
 int backtest_continue(const double *shares, const struct past *past, size_t lead, size_t horizon,
                       double *ret) {
 	CLEANUP(freep) double *ahead = calloc(lead + horizon, sizeof(double));
+	CLEANUP(freep) double *told = calloc(model_table_size * horizon, sizeof(double));
+	const double *paths[MOST_MIXED];
+	double weights[MOST_MIXED];
+	size_t n = 0;
 	int rc;
 
-	if (ahead == NULL)
+	if (ahead == NULL || told == NULL)
 		return -ENOMEM;
-	memset(ret, 0, horizon * sizeof(*ret));
-	for (size_t i = 0; i < model_table_size; i++) {
-		if (shares[i] > 0 &&
-		    (rc = add_path(model_table[i], shares[i], past, lead, horizon, ahead, ret)) < 0)
+	for (size_t i = 0; i < model_table_size && n < MOST_MIXED; i++) {
+		if (!(shares[i] > 0))
+			continue;
+		if ((rc = tell_path(model_table[i], past, lead, horizon, ahead, told + n * horizon)) < 0)
 			return rc;
+		paths[n] = told + n * horizon;
+		weights[n++] = shares[i];
 	}
+	combine(paths, weights, n, horizon, ret);
 	return 0;
 }
 

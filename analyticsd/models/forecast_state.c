@@ -245,6 +245,8 @@ static void learn_nothing(struct forecast_state *state, const struct forecast_qu
 // ---- the next look
 
 static void drop_waiting(struct forecast_state *state, size_t n) {
+	if (n == 0)
+		return;
 	for (size_t i = 0; i < n; i++)
 		free(state->waiting[i].path);
 	state->n_waiting -= n;

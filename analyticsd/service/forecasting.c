@@ -7,7 +7,6 @@
 #include "model.h"
 
 #include <errno.h>
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -233,7 +232,9 @@ static int count_cores(void) {
 // One for each core but the caller's, of all requests together.
 static int take_helpers(size_t n_links) {
 	int cores = count_cores();
-	int wanted = (int)fmin(fmin((double)(cores - 1), MOST_HELPERS), (double)(n_links / LINKS_FOR_HELPER));
+	size_t useful = n_links / LINKS_FOR_HELPER;
+	int most = cores - 1 < MOST_HELPERS ? cores - 1 : MOST_HELPERS;
+	int wanted = useful < (size_t)most ? (int)useful : most;
 	int taken = 0;
 
 	while (taken < wanted) {
