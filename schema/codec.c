@@ -217,7 +217,7 @@ static int read_unsigned(const struct document *document, const msgpack_object *
 	}
 }
 
-static int read_real(const msgpack_object *object, double *ret) {
+int object_to_real(const msgpack_object *object, double *ret) {
 	switch (object->type) {
 	case MSGPACK_OBJECT_POSITIVE_INTEGER:
 		*ret = (double)object->via.u64;
@@ -394,7 +394,7 @@ static int read_points(struct document *document, const msgpack_object *object, 
 		memcpy(point, &ts_ns, sizeof(ts_ns));
 		point += sizeof(ts_ns);
 		for (size_t v = 1; v <= field->n_values; v++) {
-			if (read_real(&cells->via.array.ptr[v], &value) < 0 || value < 0)
+			if (object_to_real(&cells->via.array.ptr[v], &value) < 0 || value < 0)
 				return bad_row(status, field, i, v, "must be a finite number, not negative");
 			memcpy(point, &value, sizeof(value));
 			point += sizeof(value);
@@ -437,7 +437,7 @@ static int read_field(struct document *document, const msgpack_object *object, c
 			return bad(status, field, "must be a whole number, 0 to 2^64 - 1");
 		return 0;
 	case FIELD_REAL:
-		rc = read_real(object, (double *)(void *)value);
+		rc = object_to_real(object, (double *)(void *)value);
 		if (rc == -ERANGE)
 			return bad(status, field, "must be finite");
 		if (rc < 0)

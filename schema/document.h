@@ -13,3 +13,6 @@ struct document {
 };
 
 int document_new(struct document **ret);
+
+// A number in any encoding that holds one. Returns 0, -ERANGE when it isn't finite, or -EINVAL.
+int object_to_real(const msgpack_object *, double *ret);

@@ -3,7 +3,6 @@
 #include "document.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,23 +16,6 @@ static const msgpack_object *find(const msgpack_object *map, const char *key) {
 			return &map->via.map.ptr[i].val;
 	}
 	return NULL;
-}
-
-static int to_real(const msgpack_object *object, double *ret) {
-	switch (object->type) {
-	case MSGPACK_OBJECT_POSITIVE_INTEGER:
-		*ret = (double)object->via.u64;
-		return 0;
-	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-		*ret = (double)object->via.i64;
-		return 0;
-	case MSGPACK_OBJECT_FLOAT32:
-	case MSGPACK_OBJECT_FLOAT64:
-		*ret = object->via.f64;
-		return isfinite(*ret) ? 0 : -EINVAL;
-	default:
-		return -EINVAL;
-	}
 }
 
 int document_numbers(const struct document *document, const char *key, double **ret, size_t *ret_n,
@@ -53,7 +35,7 @@ int document_numbers(const struct document *document, const char *key, double **
 	if (numbers == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		if (to_real(&elements[i], &numbers[i]) < 0) {
+		if (object_to_real(&elements[i], &numbers[i]) < 0) {
 			free(numbers);
 			return status_set(status, STATUS_INVALID_ARGUMENT,
 			                  "%s: neither a number nor a list of numbers", key);
