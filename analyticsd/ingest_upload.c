@@ -7,6 +7,7 @@
 #include "rebuild.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define DERIVED_AT_ONCE_NS (14 * 86400 * NS_PER_SECOND) // rebuild.c refuses spans that no clock would have
 
@@ -35,6 +36,32 @@ static int derive(const struct upload_target *target, const struct sample *sampl
 	return rc < 0 ? rc : 0;
 }
 
+struct host_search {
+	const struct sample *sample;
+	bool is_heard;
+};
+
+static int look_for_host(void *context, const struct source_record *record) {
+	struct host_search *search = context;
+
+	search->is_heard |= strcmp(record->host, search->sample->host) == 0 &&
+	                    record->instance != search->sample->instance;
+	return 0;
+}
+
+// A host that nobody publishes for shows by what was recorded of it; where somebody does, by that.
+static int note_source(const struct upload_target *target, const struct sample *sample,
+                       struct status *status) {
+	const uint64_t *last = sample->rows + (sample->n_rows - 1) * (2 + sample->n_names);
+	struct host_search search = {.sample = sample};
+	int rc = history_each_source(target->history, look_for_host, &search, status);
+
+	if (rc < 0 || search.is_heard)
+		return rc;
+	return history_add_hello(target->history, sample->host, sample->instance, (int64_t)last[1], NULL,
+	                         status);
+}
+
 int upload_add_rows(const struct upload_target *target, const struct sample *sample,
                     struct upload_result *ret, struct status *status) {
 	struct sample_stored stored;
@@ -42,10 +69,8 @@ int upload_add_rows(const struct upload_target *target, const struct sample *sam
 
 	if (sample->n_rows == 0)
 		return 0;
-	if ((rc = history_add_sample(target->history, sample, &stored, status)) < 0 ||
-	    (rc = history_add_hello(target->history, sample->host, sample->instance,
-	                            (int64_t)sample->rows[(sample->n_rows - 1) * (2 + sample->n_names) + 1],
-	                            NULL, status)) < 0)
+	if ((rc = history_add_recorded(target->history, sample, &stored, status)) < 0 ||
+	    (rc = note_source(target, sample, status)) < 0)
 		return rc;
 	ret->rows.rows += stored.rows;
 	ret->rows.duplicates += stored.duplicates;

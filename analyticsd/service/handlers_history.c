@@ -195,19 +195,13 @@ int handle_query_kpi(struct call *call, const void *request, void *reply) {
 	return adopt(call, points, series->n_samples * sizeof(*points), (void **)&series->samples);
 }
 
-static const char *basic_counters[] = {
-#define COUNTER(NAME, UNIT, HELP) #NAME,
-#include "port_sample.def"
-#undef COUNTER
-};
-
 int handle_query_port(struct call *call, const void *request, void *reply) {
 	const struct port_query *query = request;
 	bool chosen = query->n_counters > 0;
 	struct port_range range = {
 	        .host = query->host,
 	        .name = query->name,
-	        .counters = chosen ? query->counters : basic_counters,
+	        .counters = chosen ? query->counters : (const char **)history_basic_counters,
 	        .n_counters = chosen ? query->n_counters : N_PORT_COUNTERS,
 	        .from_ns = query->from_ns,
 	        .to_ns = query->to_ns,
@@ -225,7 +219,7 @@ int handle_query_port(struct call *call, const void *request, void *reply) {
 	    (rc = history_port(call->worker->history, &range, &rows, &series->n_rows, &next_ns,
 	                       call->status)) < 0)
 		return rc;
-	series->names = chosen ? query->counters : basic_counters;
+	series->names = chosen ? query->counters : (const char **)history_basic_counters;
 	series->n_names = range.n_counters;
 	if (next_ns != 0)
 		SET(series, port_series, next_page, next_ns);

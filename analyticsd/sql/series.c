@@ -8,12 +8,6 @@
 
 #define PAGE_ROWS 8192
 
-static const char *basic_counters[] = {
-#define COUNTER(NAME, UNIT, HELP) #NAME,
-#include "port_sample.def"
-#undef COUNTER
-};
-
 // ---- which series
 
 static bool fits(const char *wanted, const char *text) {
@@ -135,17 +129,17 @@ static int read_port(struct series_walk *walk, struct status *status) {
 	const struct series_wanted *wanted = &walk->wanted;
 	const struct series_item *item = series_item(walk);
 	const char *const counter[] = {item->counter};
-	const struct port_range range = {
-	        .host = item->host,
-	        .name = item->name,
-	        .counters = wanted->shape == SHAPE_PORT ? (const char *const *)basic_counters : counter,
-	        .n_counters = n_counters(walk),
-	        .from_ns = walk->next_ns,
-	        .to_ns = wanted->to_ns,
-	        .step_ns = wanted->step_ns,
-	        .limit = PAGE_ROWS,
-	        .level = wanted->level,
-	        .value = wanted->port_value};
+	const struct port_range range = {.host = item->host,
+	                                 .name = item->name,
+	                                 .counters = wanted->shape == SHAPE_PORT ? history_basic_counters
+	                                                                         : counter,
+	                                 .n_counters = n_counters(walk),
+	                                 .from_ns = walk->next_ns,
+	                                 .to_ns = wanted->to_ns,
+	                                 .step_ns = wanted->step_ns,
+	                                 .limit = PAGE_ROWS,
+	                                 .level = wanted->level,
+	                                 .value = wanted->port_value};
 
 	return history_port(walk->history, &range, &walk->rows, &walk->n, &walk->next_ns, status);
 }

@@ -218,12 +218,6 @@ static void add_row(struct step *step, const struct stored_row *before, const st
 	step->n_rows++;
 }
 
-static const char *basic_counters[] = {
-#define COUNTER(NAME, UNIT, HELP) #NAME,
-#include "port_sample.def"
-#undef COUNTER
-};
-
 #define WIDTH (1 + N_PORT_COUNTERS)
 
 // Are these the same, but for the last digit of a quotient?
@@ -264,7 +258,7 @@ static int compare_port_steps(struct series_check *of, const struct steps *steps
 	CLEANUP(port_rows_fini) struct port_rows stored = {0};
 	struct port_range range = {.host = of->host,
 	                           .name = of->name,
-	                           .counters = basic_counters,
+	                           .counters = history_basic_counters,
 	                           .n_counters = N_PORT_COUNTERS,
 	                           .from_ns = steps->steps[0].at_ns,
 	                           .to_ns = steps->steps[n - 1].at_ns + step_ns,

@@ -20,6 +20,9 @@
 
 struct history;
 
+// Names of the counters that every port has, in their order.
+extern const char *const history_basic_counters[N_PORT_COUNTERS];
+
 // How finely the past is kept. A level above raw has one row for each of its steps and series: the last row of
 // the step, the highest rate in it, and how many rows there were.
 enum history_level { LEVEL_AUTO, LEVEL_RAW, LEVEL_SECOND, LEVEL_MINUTE, LEVEL_HOUR, N_LEVELS };
@@ -72,6 +75,10 @@ int history_check_sample(const struct sample *, struct status *status);
 // so a whole file may be imported in one. Returns 0 or a negative errno.
 int history_add_sample(struct history *, const struct sample *, struct sample_stored *ret,
                        struct status *status);
+
+// The same for rows that were recorded elsewhere: what is known of the port as it is now stays.
+int history_add_recorded(struct history *, const struct sample *, struct sample_stored *ret,
+                         struct status *status);
 
 // Notes that a publisher was heard at 'now_ns' and what it said of itself ('hello' NULL: only that it was
 // heard).

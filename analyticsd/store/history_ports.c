@@ -439,8 +439,8 @@ static int take_names(struct history *history, const struct sample *sample, stru
 	return 0;
 }
 
-int history_add_sample(struct history *history, const struct sample *sample, struct sample_stored *ret,
-                       struct status *status) {
+static int add_sample(struct history *history, const struct sample *sample, bool live,
+                      struct sample_stored *ret, struct status *status) {
 	size_t width = 2 + sample->n_names;
 	struct port_state *state;
 	size_t n_known;
@@ -455,7 +455,8 @@ int history_add_sample(struct history *history, const struct sample *sample, str
 	n_known = state->n_instances;
 	if ((instance = note_instance(state, sample->instance, 0)) < 0)
 		return instance;
-	if ((rc = note_port(history, sample, state,
+	if ((live || state->instance == sample->instance) &&
+	    (rc = note_port(history, sample, state,
 	                    (size_t)instance < n_known && state->instances[instance].newest_seq > 0,
 	                    status)) < 0)
 		return rc;
@@ -465,6 +466,16 @@ int history_add_sample(struct history *history, const struct sample *sample, str
 			return rc;
 	}
 	return history_seal_excess(history, status);
+}
+
+int history_add_sample(struct history *history, const struct sample *sample, struct sample_stored *ret,
+                       struct status *status) {
+	return add_sample(history, sample, true, ret, status);
+}
+
+int history_add_recorded(struct history *history, const struct sample *sample, struct sample_stored *ret,
+                         struct status *status) {
+	return add_sample(history, sample, false, ret, status);
 }
 
 // ---- publishers

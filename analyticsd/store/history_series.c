@@ -1,6 +1,12 @@
-// The series of links that there are.
+// What series there can be and are: names of counters, links.
 // SPDX-License-Identifier: MIT
 #include "history_private.h"
+
+const char *const history_basic_counters[N_PORT_COUNTERS] = {
+#define COUNTER(NAME, UNIT, HELP) #NAME,
+#include "port_sample.def"
+#undef COUNTER
+};
 
 int history_each_series(struct history *history,
                         int (*each)(void *context, const char *link_id, enum directions, int64_t kpi),

@@ -444,6 +444,44 @@ def test_an_imported_port_that_is_bound_to_a_link_gives_it_used_capacity(tool):
     assert {float(row["value"]) for row in forward} == {2.0} and {float(row["value"]) for row in reverse} == {1.0}
 
 
+def test_the_past_of_a_live_port_is_imported_beside_it(tool):
+    def now_of(port):
+        source, = tool.json("ports")["sources"]
+        return next(entry for entry in source["ports"] if entry["name"] == port), source["instance"]
+
+    path = tool.file("p.csv", "timestamp,rx_packets\n" + "".join(f"{START - 100 + i},{i}\n" for i in range(50)))
+    with SamplePublisher(tool.daemon) as publisher:
+        publisher.send((1, START * 10**9, {"rx_packets": 1000}))
+        wait_until(lambda: tool.daemon.metrics()["rows_stored"] == 1, "a row")
+        assert tool.json("import", path, "--port", "h/p0")["stored"] == 50
+        port, instance = now_of("p0")
+        assert (instance, port["last_ts_ns"], port["rows"]) == ("7", str(START * 10**9), "1")
+        publisher.send((2, (START + 1) * 10**9, {"rx_packets": 1001}))
+        wait_until(lambda: now_of("p0")[0]["rows"] == "2", "the next row to show")
+    values = [int(row["rx_packets"]) for row in of_port(tool, "h/p0", "--counter", "rx_packets")]
+    assert values == [*range(50), 1000, 1001]
+
+
+def test_a_port_exports_at_each_level(tool):
+    n = 3 * 3600
+    start = START // 3600 * 3600
+    text = "timestamp,rx_packets\n" + "".join(f"{start + i},{i * i}\n" for i in range(n))
+    tool("import", tool.file("p.csv", text), "--port", "lab/p0")
+    for level, step in (("1min", 60), ("1h", 3600)):
+        last = of_port(tool, "lab/p0", "--counter", "rx_packets", "--level", level)
+        assert [int(row["rx_packets"]) for row in last] == [(i + step - 1)**2 for i in range(0, n, step)]
+        rates = of_port(tool, "lab/p0", "--counter", "rx_packets", "--level", level, "--port-value", "max_rate")
+        assert [int(row["rx_packets"]) for row in rates] == [2 * (i + step - 1) - 1 for i in range(0, n, step)]
+        rows = of_port(tool, "lab/p0", "--counter", "rx_packets", "--level", level, "--port-value", "rows")
+        assert {int(row["rx_packets"]) for row in rows} == {step}
+    assert len(of_port(tool, "lab/p0", "--level", "raw")) == n
+    tool.load([("l", "A", "Z")])
+    tool("import", tool.file("h.csv", "timestamp,value\n" + "".join(f"{start + i},{i % 7}\n" for i in range(n))),
+         "--link", "l")
+    for value, wanted in (("max", 6), ("count", 3600)):
+        assert {float(row["value"]) for row in tool.history("l", "--level", "1h", "--kpi-value", value)} == {wanted}
+
+
 def test_an_import_that_is_killed_leaves_nothing_behind(tool):
     tool.load([("l", "A", "Z")])
     n = 1_500_000
