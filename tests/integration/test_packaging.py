@@ -2,15 +2,20 @@
 
 SPDX-License-Identifier: MIT
 """
+import itertools
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 
 import pytest
 
-from daemon import BINARY, Analyticsd
+from daemon import BINARY, Analyticsd, Publisher
 from testpmd import build_folder, wait_until
 
 PACKAGING = os.path.join(build_folder(), "packaging")
@@ -126,3 +131,74 @@ def test_bash_completes_commands_options_and_files(tmp_path):
     assert complete("analyticsd", "--samp") == ["--samples"]
     (tmp_path / "net.json").write_text("{}")
     assert complete("analyticsctl", "topology", str(tmp_path / "ne")) == [str(tmp_path / "net.json")]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Where everything was installed to."""
+    root = tmp_path_factory.mktemp("installed")
+    subprocess.run(["meson", "install", "-C", build_folder(), "--no-rebuild", "--quiet", "--destdir", str(root)], check=True)
+    prefix = root / "usr" / "local"
+    for path in root.rglob("*.pc"):
+        path.write_text(path.read_text(encoding="utf-8").replace("prefix=/usr/local", f"prefix={prefix}"), encoding="utf-8")
+    return prefix
+
+
+def compile_example(installed, name, package, target):
+    """Builds an example as its first lines say, against what was installed."""
+    folder = next(installed.rglob("linkcast-schema.pc")).parent
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", package], check=True, capture_output=True, text=True,
+                           env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).stdout.split()
+    source = next(installed.rglob(name + ".c"))
+    subprocess.run(["cc", "-std=gnu2x", "-Wall", "-Werror", str(source), *flags, "-o", str(target)], check=True)
+    return str(target)
+
+
+def test_a_program_of_ones_own_finds_paths_with_the_installed_library(installed, tmp_path):
+    example = compile_example(installed, "path", "linkcast-pathcomp", tmp_path / "path")
+    (tmp_path / "net.json").write_text(json.dumps({
+        "nodes": [{"id": "a"}, {"id": "b"}, {"id": "c"}],
+        "links": [{"id": "ab", "a": "a", "z": "b", "total_capacity_gbps": 1},
+                  {"id": "ac", "a": "a", "z": "c", "total_capacity_gbps": 9},
+                  {"id": "cb", "a": "c", "z": "b", "total_capacity_gbps": 9}]}), encoding="utf-8")
+
+    def ask(gbps):
+        done = subprocess.run([example, str(tmp_path / "net.json"), "a", "b", gbps], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.split()
+    assert ask("1") == (0, ["ab"])
+    assert ask("2") == (0, ["ac", "cb"])
+    assert ask("10") == (3, ["blocked"])
+
+
+def test_programs_of_ones_own_ask_for_forecasts_and_listen(installed, sockets, tmp_path):
+    example = compile_example(installed, "forecast", "linkcast-schema", tmp_path / "forecast")
+    with Analyticsd(sockets) as daemon, Publisher(daemon) as publisher:
+        daemon.ask("SetTopology", topology_id="t", nodes=[{"id": "a"}, {"id": "b"}],
+                   links=[{"id": "ab", "a": "a", "z": "b", "total_capacity_gbps": 10, "used_capacity_gbps": 2}])
+        said = subprocess.run([example, daemon.api, "ab"], capture_output=True, text=True, check=True).stdout
+        assert re.fullmatch(r"[0-9.]+ Gbps by model \w+\n", said), said
+        subscriber = subprocess.Popen([sys.executable, str(next(installed.rglob("subscribe.py"))), daemon.events],
+                                      stdout=subprocess.PIPE, text=True)
+        try:
+            sent = itertools.count(1)
+            lines = []
+            reader = threading.Thread(target=lambda: lines.append(subscriber.stdout.readline()), daemon=True)
+            reader.start()
+
+            def heard():
+                seq = next(sent)
+                publisher.send((seq, 1_700_000_000_000_000_000 + seq * 1_000_000_000, {"rx_bytes": seq * 125_000_000}))
+                return lines
+            wait_until(heard, "a line of the subscriber")
+            assert lines == ["h/p0 receives 1.000000 Gbps\n"]
+        finally:
+            subscriber.kill()
+            subscriber.wait()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+@pytest.mark.parametrize("unit", ["analyticsd", "pathcomp", "linkcast-dashboard"])
+def test_systemd_takes_the_units(unit):
+    said = subprocess.run(["systemd-analyze", "verify", "--man=no", os.path.join(PACKAGING, unit + ".service")],
+                          capture_output=True, text=True, check=False)
+    assert not [line for line in said.stderr.splitlines() if unit in line and "is not executable" not in line], said.stderr
