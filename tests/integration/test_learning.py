@@ -282,6 +282,16 @@ def test_samples_of_the_asker_take_the_place_of_history(daemon):
         daemon.ask("Predict", model_id=model["model_id"], samples=samples[::-1])
 
 
+@pytest.mark.parametrize("model", ["forest", "boost"])
+def test_trees_forecast_a_link_when_they_are_named(daemon, model):
+    feed(daemon, daemon.now - 5 * DAY, daemon.now)
+    said = daemon.ask("ForecastLinkCapacity", link_id=LINK, forecast_window_seconds=3600, model=model, series=True)
+    assert said["model"] == model and "fallback_reason" not in said
+    for ts_ns, median, lower, upper in said["series"]:
+        assert lower <= median <= upper
+        assert abs(median - value_at(ts_ns // 10**9)) < 1
+
+
 def test_a_model_that_drifted_is_trained_anew(daemon):
     feed(daemon, daemon.now - 6 * DAY, daemon.now - DAY)
     model = train(daemon, model="boost", lags=6, window=12)
