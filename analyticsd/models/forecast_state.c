@@ -4,6 +4,7 @@
 
 #include "backtest.h"
 #include "clock.h"
+#include "truth.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,18 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	MOST_LEAD = 4096,   // steps between history and window; beyond, whole seasons are passed over
-	MOST_WAITING = 128, // windows whose truth has not come
-	DRIFT_WINDOWS = 2   // scored, before anything is said of drift
-};
-#define DRIFT_RATIO 2.0
-#define TEST_AGAIN  0.25 // of the time that was tested
-
-struct said {
-	int64_t start_ns;
-	double *path;
-};
+enum { MOST_LEAD = 4096 }; // steps between history and window; beyond, whole seasons are passed over
+#define TEST_AGAIN 0.25    // of the time that was tested
 
 static void set_reason(struct forecast *forecast, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
@@ -110,10 +101,6 @@ static double deviation(const struct past *past) {
 	return past->scale * sqrt(squares);
 }
 
-static double steps_since_1970(int64_t ts_ns, double step_seconds) {
-	return (double)ts_ns / (double)NS_PER_SECOND / step_seconds;
-}
-
 static void keep_path(struct forecast_state *state, const struct past *past, const double *future) {
 	for (size_t h = 0; h < state->horizon; h++)
 		state->path[h] = past_gbps(past, future[h]);
@@ -132,7 +119,7 @@ static void score(struct forecast_state *state, const struct past *past) {
 }
 
 static int keep_test(struct forecast_state *state, struct backtest *test, const struct past *past) {
-	double end = steps_since_1970(state->answer.history_to_ns, state->answer.step_seconds);
+	double end = truth_steps(state->answer.history_to_ns, state->answer.step_seconds);
 	int rc;
 
 	if ((rc = backtest_evidence(test, past, end, &state->windows)) < 0)
@@ -244,136 +231,6 @@ static void learn_nothing(struct forecast_state *state, const struct forecast_qu
 
 // ---- the next look
 
-static void drop_waiting(struct forecast_state *state, size_t n) {
-	if (n == 0)
-		return;
-	for (size_t i = 0; i < n; i++)
-		free(state->waiting[i].path);
-	state->n_waiting -= n;
-	memmove(state->waiting, state->waiting + n, state->n_waiting * sizeof(*state->waiting));
-}
-
-// Remembers what is said now of a window, when the one before it began long enough ago for this to be news.
-static int wait_for_truth(struct forecast_state *state) {
-	const struct windows *windows = &state->windows;
-	int64_t start_ns =
-	        state->answer.history_to_ns +
-	        (int64_t)((double)state->lead * state->answer.step_seconds * (double)NS_PER_SECOND);
-	double start = steps_since_1970(start_ns, state->answer.step_seconds), before = -INFINITY;
-	double stride = windows->n > 1 ? (windows->starts[windows->n - 1] - windows->starts[0]) /
-	                                         (double)(windows->n - 1)
-	                               : (double)windows->horizon;
-	struct said said = {start_ns, NULL};
-
-	if (!state->whole)
-		return 0;
-	if (state->n_waiting > 0)
-		before = steps_since_1970(state->waiting[state->n_waiting - 1].start_ns,
-		                          state->answer.step_seconds);
-	if (start < before + fmax(stride, 1) - 1e-3)
-		return 0;
-	if (state->waiting == NULL &&
-	    (state->waiting = calloc(MOST_WAITING, sizeof(*state->waiting))) == NULL)
-		return -ENOMEM;
-	if (state->n_waiting == MOST_WAITING)
-		drop_waiting(state, 1);
-	said.path = malloc(windows->horizon * sizeof(double));
-	if (said.path == NULL)
-		return -ENOMEM;
-	memcpy(said.path, state->path, windows->horizon * sizeof(double));
-	state->waiting[state->n_waiting++] = said;
-	return 0;
-}
-
-// What came after 'start', step by step; NAN where nothing was measured. Returns how many steps are over, or -ENOMEM.
-static ssize_t find_truth(const struct forecast_state *state, struct points points, int64_t start_ns,
-                          double *ret) {
-	CLEANUP(series_fini) struct series series = {0};
-	double step_ns = state->answer.step_seconds * (double)NS_PER_SECOND;
-	double known = ((double)(points.at[points.n - 1].ts_ns - start_ns) + 0.5 * step_ns) / step_ns;
-	size_t horizon = state->windows.horizon, over;
-	struct points since;
-	int rc;
-
-	over = known < 1 ? 0 : known < (double)horizon ? (size_t)known : horizon;
-	for (size_t h = 0; h < horizon; h++)
-		ret[h] = NAN;
-	if (over == 0)
-		return 0;
-	since = grid_between(points, start_ns, start_ns + (int64_t)((double)over * step_ns));
-	// The point before tells what the first one speaks of.
-	if (since.n == 0 || since.at == points.at)
-		return 0;
-	since.at--;
-	since.n++;
-	if ((rc = series_init(&series, since.at, since.n, &state->grid)) < 0)
-		return rc;
-	for (size_t i = 0; i < over && i < series.n; i++) {
-		double behind = (double)(start_ns - series.end_ns) / step_ns + (double)(over - i);
-
-		if (fabs(behind) < 0.5) // the series ends where this step does
-			for (size_t k = 0; k + i < over && k < series.n; k++)
-				ret[over - 1 - i - k] = series.values[series.n - 1 - k];
-		if (fabs(behind) < 0.5)
-			break;
-	}
-	return (ssize_t)over;
-}
-
-static void note_residual(struct forecast_state *state, const struct said *said, const double *came,
-                          size_t over) {
-	double widths[over > 0 ? over : 1];
-	int64_t ts_ns =
-	        said->start_ns + (int64_t)((double)over * state->answer.step_seconds * (double)NS_PER_SECOND);
-
-	if (over == 0 || isnan(came[over - 1]) || ts_ns < state->drift.ts_ns)
-		return;
-	windows_widths(&state->windows, over, widths);
-	state->drift.ts_ns = ts_ns;
-	state->drift.residual = (came[over - 1] - said->path[over - 1]) / widths[over - 1];
-}
-
-static void note_scored(struct forecast_state *state) {
-	size_t n = state->n_scored < state->windows.n ? state->n_scored : state->windows.n;
-	size_t first = state->windows.n - n;
-	double ratio = windows_error(&state->windows, first) / state->tested_error;
-	double span = n > 0 ? state->windows.starts[state->windows.n - 1] - state->windows.starts[first] : 0;
-
-	state->drift.error_ratio = ratio;
-	state->drift.drifted = span >= (double)((DRIFT_WINDOWS - 1) * state->windows.horizon) &&
-	                       n >= DRIFT_WINDOWS && ratio > DRIFT_RATIO;
-}
-
-// Windows that have come to their end become evidence.
-static int score_waiting(struct forecast_state *state, struct points points) {
-	size_t horizon = state->windows.horizon, done = 0;
-	double *came = malloc(horizon * sizeof(double));
-	int rc = came == NULL ? -ENOMEM : 0;
-
-	for (size_t i = 0; i < state->n_waiting && rc == 0; i++) {
-		const struct said *said = &state->waiting[i];
-		ssize_t over = find_truth(state, points, said->start_ns, came);
-
-		if (over < 0) {
-			rc = (int)over;
-			break;
-		}
-		note_residual(state, said, came, (size_t)over);
-		if ((size_t)over < horizon)
-			continue;
-		rc = windows_add(&state->windows, state->most_windows,
-		                 steps_since_1970(said->start_ns, state->answer.step_seconds), said->path,
-		                 came);
-		state->n_scored++;
-		done = i + 1;
-	}
-	free(came);
-	drop_waiting(state, done);
-	if (done > 0)
-		note_scored(state);
-	return rc;
-}
-
 static bool is_same_kind(const struct forecast_state *state, const struct forecast_query *query) {
 	return state->statistic == query->statistic && state->window_seconds == query->window_seconds &&
 	       state->wanted_resolution == query->peak_resolution_seconds &&
@@ -400,7 +257,7 @@ static int continue_learning(struct forecast_state *state, struct points points,
 	double *future;
 	int rc;
 
-	if ((rc = score_waiting(state, points)) < 0)
+	if ((rc = truth_score(state, points)) < 0)
 		return rc;
 	if (state->drift.drifted)
 		return 0;
@@ -455,13 +312,13 @@ static int learn(struct forecast_state **state, struct points points, const stru
 	int rc;
 
 	if (known.n > 0 && (rc = try_to_continue(*state, known, query)) != 0)
-		return rc < 0 ? rc : wait_for_truth(*state);
+		return rc < 0 ? rc : truth_await(*state);
 	fresh = new_state(query);
 	if (fresh == NULL)
 		return -ENOMEM;
 	if (known.n == 0)
 		learn_nothing(fresh, query);
-	else if ((rc = learn_anew(fresh, known, query)) < 0 || (rc = wait_for_truth(fresh)) < 0) {
+	else if ((rc = learn_anew(fresh, known, query)) < 0 || (rc = truth_await(fresh)) < 0) {
 		forecast_state_free(fresh);
 		return rc;
 	}
@@ -498,8 +355,7 @@ void forecast_state_free(struct forecast_state *state) {
 	if (state == NULL)
 		return;
 	forecast_state_free(state->peak);
-	drop_waiting(state, state->n_waiting);
-	free(state->waiting);
+	truth_forget(state);
 	windows_fini(&state->windows);
 	free(state->path);
 	free(state->shares);
@@ -513,7 +369,7 @@ struct forecast_drift forecast_drift(const struct forecast_state *state) {
 size_t forecast_state_size(const struct forecast_state *state) {
 	size_t row = state->windows.horizon * sizeof(double);
 	size_t size = sizeof(*state) + (2 * state->windows.n + state->n_waiting) * row +
-	              state->horizon * sizeof(double) + MOST_WAITING * sizeof(struct said);
+	              state->horizon * sizeof(double);
 
 	return size + (state->peak != NULL ? forecast_state_size(state->peak) : 0);
 }
