@@ -16,7 +16,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define LOOK_SECONDS 2 // between looks at one model after the other, for drift
+#define LOOK_SECONDS 2  // between looks at one model after the other, for drift, at least
+#define LOOK_SHARE   50 // of the time goes into looking, at most one part in so many
 #define NICEST       19
 
 struct entry {
@@ -42,6 +43,7 @@ struct jobs {
 	struct history *history;
 	struct state *state;
 	char looked_at[LIMIT_ID_SIZE + 1]; // model, last; of the thread
+	int64_t look_seconds;              // until the next; of the thread
 };
 
 static struct entry *entry_of(struct jobs *jobs, uint64_t number) {
@@ -294,7 +296,9 @@ static void look_at_a_model(struct jobs *jobs) {
 	const struct training training = {jobs->history, jobs->state, &watch, clock_real_ns()};
 	struct looking looking = {.jobs = jobs};
 	struct status status = {0};
+	int64_t start_ns = clock_mono_ns(), took_ns;
 
+	jobs->look_seconds = LOOK_SECONDS;
 	if (model_store_each(jobs->state, NULL, note_model, &looking, &status) < 0 ||
 	    looking.first[0] == '\0')
 		return;
@@ -302,6 +306,8 @@ static void look_at_a_model(struct jobs *jobs) {
 	       sizeof(jobs->looked_at));
 	if (training_has_drifted(&training, jobs->looked_at, &status) > 0)
 		(void)model_store_get(jobs->state, jobs->looked_at, queue_refit, jobs, &status);
+	took_ns = clock_mono_ns() - start_ns;
+	jobs->look_seconds += LOOK_SHARE * took_ns / NS_PER_SECOND;
 }
 
 static void *run(void *context) {
@@ -317,7 +323,7 @@ static void *run(void *context) {
 
 		pthread_mutex_lock(&jobs->lock);
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += LOOK_SECONDS;
+		until.tv_sec += jobs->look_seconds;
 		while (!(has_work = take_work(jobs, &work)) && !atomic_load(&jobs->stop) &&
 		       pthread_cond_timedwait(&jobs->woken, &jobs->lock, &until) == 0)
 			continue;
@@ -343,6 +349,7 @@ int jobs_start(const char *history_path, const char *state_path, struct jobs **r
 	if (jobs == NULL)
 		return -ENOMEM;
 	jobs->next = 1;
+	jobs->look_seconds = LOOK_SECONDS;
 	pthread_mutex_init(&jobs->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
