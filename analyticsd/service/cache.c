@@ -309,10 +309,10 @@ void cache_learnt(struct cache *cache, struct cache_entry *public, int64_t now_n
 	}
 	public->is_told = false;
 	pthread_mutex_lock(&cache->lock);
+	entry->kind->n_changes += entry->lent == NULL; // else it counts when the old errors go
 	stop_lending(entry);
 	entry->lent = lent;
 	entry->kind->n_lenders += lent != NULL;
-	entry->kind->n_changes++;
 	entry->drift = forecast_drift(public->state);
 	cache->size -= entry->size;
 	entry->size = sizeof(*entry) + forecast_state_size(public->state);
