@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-topology bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz soak-history cover install uninstall clean
+.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-topology bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz soak-history cover install uninstall deb test-deb clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -93,6 +93,14 @@ fuzz: deps
 cover: deps
 	@[ -f build-cover/build.ninja ] || meson setup build-cover -Db_coverage=true >/dev/null
 	@tools/run-tests build-cover && ninja -C build-cover coverage-text && cat build-cover/meson-logs/coverage.txt
+
+# Debian packages, in the folder above
+deb:
+	@dpkg-buildpackage -us -uc -b
+
+# The same, then installed, run and purged in a fresh Debian 12 (root and a network are needed)
+test-deb:
+	@tools/test-deb
 
 install: all
 	@meson install -C $(BUILD)
