@@ -20,7 +20,7 @@ from testpmd import build_folder, wait_until
 
 PACKAGING = os.path.join(build_folder(), "packaging")
 PAGES = {"analyticsd.8": "analyticsd/analyticsd", "analyticsctl.1": "analyticsd/ctl/analyticsctl", "pathcomp.1": "pathcomp/pathcomp",
-         "linkcast-dashboard.8": "dashboard/linkcast-dashboard"}
+         "linkcast-dashboard.8": "dashboard/linkcast-dashboard", "linkcast-top.1": "dashboard/top/linkcast-top"}
 
 
 @pytest.fixture
