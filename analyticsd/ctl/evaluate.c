@@ -114,7 +114,8 @@ static void note(void *context, const struct trained_point *point) {
 		evaluating->to_ns = ts_ns;
 	evaluating->any = true;
 	if (point->horizon == 0 && evaluating->plot.capacity > 0)
-		plot_add(&evaluating->plot, point);
+		plot_add(&evaluating->plot, &(struct plot_point){ts_ns, point->truth, point->predicted,
+		                                                 point->lower, point->upper});
 }
 
 static void show_progress(void *context, size_t done, size_t total) {
@@ -174,10 +175,15 @@ static int get_model(const struct learn_arguments *arguments, struct lagged_seri
 static int draw(const struct learn_arguments *arguments, const struct evaluating *evaluating,
                 const struct trained *trained, struct status *status) {
 	char title[TITLE_SIZE], ahead[DURATION_TEXT_SIZE];
+	const struct plot_words words = {.title = title,
+	                                 .y_axis = trained->target,
+	                                 .actual = "actual",
+	                                 .middle = "predicted",
+	                                 .band = "90 % band"};
 
 	snprintf(title, sizeof(title), "%s of %s, %s ahead", trained->name, trained->target,
 	         text_from_seconds((double)trained->horizons[0].steps * trained->step_seconds, ahead));
-	return plot_draw(&evaluating->plot, evaluating->series, title, arguments->output, status);
+	return plot_draw(&evaluating->plot, &words, arguments->output, status);
 }
 
 static int evaluate_here(const struct learn_arguments *arguments, struct status *status) {

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include "cells.h"
 #include "commands.h"
+#include "forecast_plot.h"
 #include "options.h"
+#include "plot.h"
 #include "text.h"
 
 #include <errno.h>
@@ -21,6 +23,7 @@ struct forecast_arguments {
 	int object;
 	const char *id;
 	struct link_forecast_query query; // also holds what is asked of a topology
+	const char *plot;                 // file to draw into, or NULL
 };
 
 #define QUERY(FIELD) TO_FIELD(forecast_arguments, query, link_forecast_query, FIELD)
@@ -42,6 +45,8 @@ static const struct command_option options[] = {
          QUERY(peak_resolution_seconds)},
         {"strict-history", 0, NULL, "use only the history that the window asks for", VALUE_FLAG,
          QUERY(strict_history)},
+        {"plot", 'o', "FILE.png|.svg", "draw the band of a link's forecast behind its history", VALUE_TEXT,
+         TO(forecast_arguments, plot)},
         {0},
 };
 
@@ -54,11 +59,16 @@ static const struct command_option arguments_of[] = {
 
 static void check(const void *values, struct argp_state *state) {
 	const struct forecast_arguments *arguments = values;
+	struct status status;
 
 	if (arguments->query.forecast_window_seconds <= 0)
 		argp_error(state, "--window is required, such as --window 7d");
 	if (arguments->object == OF_TOPOLOGY && HAS(&arguments->query, link_forecast_query, direction))
 		argp_error(state, "--direction: a topology's forecast has both");
+	if (arguments->plot != NULL && arguments->object == OF_TOPOLOGY)
+		argp_error(state, "--plot draws one link");
+	if (arguments->plot != NULL && plot_check_path(arguments->plot, &status) < 0)
+		argp_error(state, "--plot: %s", status.message);
 }
 
 const struct command_form forecast_form = {
@@ -175,14 +185,17 @@ static int forecast_link(struct ctl *ctl, const struct forecast_arguments *argum
 	int rc;
 
 	query.link_id = arguments->id;
-	if ((rc = ctl_call(ctl, OP_FORECAST_LINK, &query, &forecast, &document, status)) < 0)
+	query.series |= arguments->plot != NULL;
+	if ((rc = ctl_call(ctl, OP_FORECAST_LINK, &query, &forecast, &document, status)) < 0 ||
+	    (arguments->plot != NULL &&
+	     (rc = forecast_plot(ctl, &query, &forecast, arguments->plot, status)) < 0))
 		return rc;
 	if (ctl->json)
 		return ctl_print_json(&link_forecast_message, &forecast);
 	if ((rc = print_forecasts(&forecast, 1)) < 0)
 		return rc;
 	print_provenance(&forecast);
-	return query.series ? print_series(&forecast) : 0;
+	return arguments->query.series ? print_series(&forecast) : 0;
 }
 
 static void query_of_topology(const struct forecast_arguments *arguments,

@@ -55,7 +55,7 @@ void plot_fini(struct plot *plot) {
 	*plot = (struct plot){0};
 }
 
-void plot_add(struct plot *plot, const struct trained_point *point) {
+void plot_add(struct plot *plot, const struct plot_point *point) {
 	plot->points[plot->next] = *point;
 	plot->next = (plot->next + 1) % plot->capacity;
 	plot->n += plot->n < plot->capacity;
@@ -71,27 +71,44 @@ static void write_text(FILE *file, const char *text) {
 	fputs("\" noenhanced", file);
 }
 
-static void write_script(FILE *file, const struct plot *plot, const struct lagged_series *series,
-                         const char *title, const struct terminal *terminal) {
-	fprintf(file, "set terminal %s\nset title ", terminal->command);
-	write_text(file, title);
-	fputs("\nset xdata time\nset timefmt \"%s\"\nset format x \"%d %b\\n%H:%M\"\nset grid\nset key top "
-	      "left\n"
-	      "$data << end_of_data\n",
-	      file);
+static void write_data(FILE *file, const struct plot *plot) {
+	fputs("$data << end_of_data\n", file);
 	for (size_t i = 0; i < plot->n; i++) {
-		const struct trained_point *point =
+		const struct plot_point *point =
 		        &plot->points[(plot->next + plot->capacity - plot->n + i) % plot->capacity];
-		double seconds = (double)lagged_time_ns(series, point->step) / (double)NS_PER_SECOND;
 
-		fprintf(file, "%.3f %.9g %.9g %.9g %.9g\n", seconds, point->truth, point->predicted,
-		        point->lower, point->upper);
+		fprintf(file, "%.3f %.9g %.9g %.9g %.9g\n", (double)point->ts_ns / (double)NS_PER_SECOND,
+		        point->actual, point->middle, point->lower, point->upper);
 	}
-	fputs("end_of_data\nset datafile missing \"nan\"\n"
-	      "plot $data using 1:4:5 with filledcurves fillcolor rgb \"#cfe3f5\" title \"90 % band\", "
-	      "$data using 1:2 with lines linewidth 1.5 linecolor rgb \"#444444\" title \"actual\", "
-	      "$data using 1:3 with lines linewidth 1.5 linecolor rgb \"#d9480f\" title \"predicted\"\n",
+	fputs("end_of_data\nset datafile missing \"nan\"\n", file);
+}
+
+static void write_line(FILE *file, const char *what, const char *look, const char *name) {
+	fprintf(file, ", %s with lines linewidth 1.5 %s title ", what, look);
+	write_text(file, name);
+}
+
+static void write_script(FILE *file, const struct plot *plot, const struct plot_words *words,
+                         const struct terminal *terminal) {
+	fprintf(file, "set terminal %s\nset title ", terminal->command);
+	write_text(file, words->title);
+	fputs("\nset ylabel ", file);
+	write_text(file, words->y_axis);
+	fputs("\nset xdata time\nset timefmt \"%s\"\nset format x \"%d %b\\n%H:%M\"\nset grid\n"
+	      "set key below\n",
 	      file);
+	write_data(file, plot);
+	fputs("plot $data using 1:4:5 with filledcurves fillcolor rgb \"#cfe3f5\" title ", file);
+	write_text(file, words->band);
+	write_line(file, "$data using 1:2", "linecolor rgb \"#444444\"", words->actual);
+	write_line(file, "$data using 1:3", "linecolor rgb \"#d9480f\"", words->middle);
+	if (words->level_name != NULL) {
+		char level[64];
+
+		snprintf(level, sizeof(level), "%.9g", words->level);
+		write_line(file, level, "dashtype 2 linecolor rgb \"#1c5a94\"", words->level_name);
+	}
+	fputc('\n', file);
 }
 
 // Its input is the other end of 'ret_fd', its output the file: no name is read by anybody but the system.
@@ -116,8 +133,8 @@ static int start_gnuplot(const char *path, int *ret_fd, pid_t *ret_pid) {
 	return rc;
 }
 
-int plot_draw(const struct plot *plot, const struct lagged_series *series, const char *title,
-              const char *path, struct status *status) {
+int plot_draw(const struct plot *plot, const struct plot_words *words, const char *path,
+              struct status *status) {
 	const struct terminal *terminal = find_terminal(path);
 	int fd = -1, rc, ended = 0;
 	pid_t pid = 0;
@@ -131,7 +148,7 @@ int plot_draw(const struct plot *plot, const struct lagged_series *series, const
 		                  path, strerror(-rc));
 	file = fdopen(fd, "w");
 	if (file != NULL) {
-		write_script(file, plot, series, title, terminal);
+		write_script(file, plot, words, terminal);
 		rc = fclose(file) != 0 ? -errno : 0;
 	} else {
 		rc = -errno;

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import pathlib
+import re
 import signal
 import sqlite3
 import subprocess
@@ -507,6 +508,38 @@ def test_a_topology_forecast_has_each_direction_of_each_link(tool):
 def test_a_forecast_of_nothing_known_is_refused(tool):
     assert "'nope'" in tool.refused("forecast", "link", "nope", "--window", "1d")
     assert "'nope'" in tool.refused("forecast", "topology", "nope", "--window", "1d")
+
+
+def curve_of(svg, title):
+    """Points of a line in gnuplot's picture: [(x, y), ...]; y goes down."""
+    group = svg.split(f"<title>{title}</title>", 1)[1].split("<title>", 1)[0]
+    lines = [re.findall(r"([\d.]+),([\d.]+)", line) for line in re.findall(r"M([\d., L\s]+)", group)]
+    return [tuple(map(float, point)) for point in max(lines, key=len)]  # the other is the mark in the legend
+
+
+def test_a_forecast_is_drawn_behind_its_history(tool):
+    tool.load([("l", "A", "Z")])
+    now = int(time.time()) // 300 * 300
+    values = [3 if i // 6 % 2 else 1 for i in range(200)]
+    rows = "".join(f"{now - 300 * (200 - i)},{value}\n" for i, value in enumerate(values))
+    tool("import", tool.file("l.csv", "timestamp_unix,value\n" + rows), "--link", "l")
+    picture = tool.folder / "fan.svg"
+    forecast = tool.json("forecast", "link", "l", "--window", "2h", "--plot", picture)
+    svg = picture.read_text(encoding="utf-8")
+    assert "l forward, forecast of 2 h" in svg and "total 10 Gbps" in svg
+    assert f"peak at 95 %: {forecast['forecast_used_capacity_gbps']:.4g} Gbps" in svg
+    used, median = curve_of(svg, "used"), curve_of(svg, "median")
+    assert len(median) >= len(forecast["series"]) == 24
+    assert len({y for _, y in used}) == 2 and max(x for x, _ in used) <= min(x for x, _ in median) + 2
+
+    past = tool.folder / "past.svg"
+    tool("forecast", "link", "l", "--window", "2h", "--as-of", "-4h", "--plot", past)
+    used, median = (curve_of(past.read_text(encoding="utf-8"), title) for title in ("used", "median"))
+    assert max(x for x, _ in used) > (min(x for x, _ in median) + max(x for x, _ in median)) / 2, "what then happened"
+
+    tool("forecast", "link", "l", "--window", "2h", "--plot", tool.folder / "fan.gif", status=USAGE)
+    tool("forecast", "topology", "admin", "--window", "2h", "--plot", picture, status=USAGE)
+    assert "fan.png" in tool.refused("forecast", "link", "l", "--window", "2h", "--plot", tool.folder / "none" / "fan.png")
 
 
 # ---- watch
