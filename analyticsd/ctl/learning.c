@@ -226,7 +226,7 @@ int learn_wait(struct ctl *ctl, const char *job_id, struct job_view *ret, struct
 		}
 		if (ret->state == JOB_STATE_FAILED || ret->state == JOB_STATE_CANCELLED) {
 			rc = status_set(status, STATUS_FAILED_PRECONDITION, "%s",
-			                ret->error != NULL ? ret->error : "the job was cancelled");
+			                ret->reason != NULL ? ret->reason : "the job was cancelled");
 			break;
 		}
 		nanosleep(&pause, NULL);

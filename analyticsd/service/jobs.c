@@ -147,7 +147,7 @@ static int tell(const struct entry *entry, const char *job_id, struct document *
 	ret->progress = entry->progress;
 	ret->queued_ns = entry->queued_ns;
 	if (entry->error[0] != '\0')
-		ret->error = strcpy(error, entry->error);
+		ret->reason = strcpy(error, entry->error);
 	if (entry->state != JOB_STATE_DONE)
 		return 0;
 	if (entry->kind == JOB_TRAIN) {

@@ -176,7 +176,7 @@ class Schema:
 # for what is missing, not for being unknown.
 ASKS = {
     "Ping": {}, "ListTopologies": {}, "ListSources": {}, "Metrics": {}, "ListServices": {}, "PathPing": {},
-    "ListAlerts": {}, "ListLabels": {}, "Check": {},
+    "ListAlerts": {}, "ListLabels": {}, "ListModels": {}, "Check": {},
     "GetTopology": {"topology_id": "ring"}, "SetTopology": {**RING, "topology_id": "other"},
     "SetLink": {"link_id": "ab", "total_capacity_gbps": 12.5},
     "AppendKpi": {"link_id": "bc", "kpi": 302, "samples": [["1700000000000000000", 1.5], ["1700000300000000000", 2]]},

@@ -313,12 +313,12 @@ def test_requests_that_cannot_be_met_are_told(daemon):
         with pytest.raises(Refused, match=code):
             daemon.ask(operation, **fields)
     job = finished(daemon, daemon.ask("Train", link_id=LINK)["job_id"])
-    assert job["state"] == "failed" and "no history" in job["error"]
+    assert job["state"] == "failed" and "no history" in job["reason"]
     feed(daemon, daemon.now - 3000, daemon.now)
     job = finished(daemon, daemon.ask("Train", link_id=LINK)["job_id"])
-    assert job["state"] == "failed" and "too few" in job["error"]
+    assert job["state"] == "failed" and "too few" in job["reason"]
     job = finished(daemon, daemon.ask("Evaluate", model_id="none")["job_id"])
-    assert job["state"] == "failed" and "no model 'none'" in job["error"]
+    assert job["state"] == "failed" and "no model 'none'" in job["reason"]
 
 
 def test_training_holds_up_no_request_and_ends_with_the_daemon(daemon):
@@ -366,6 +366,10 @@ def test_the_commands_on_a_link(daemon, folder):
     assert LINK in ctl("models") and "no models" in ctl("models", "--link", "other")
     told = json.loads(ctl("evaluate", "--json", "--link", LINK, "--model", "seasonal", "--horizon", "12"))
     assert told["horizons"][0]["steps"] == 12 and told["model"] == "seasonal"
+    nothing_new = subprocess.run([ANALYTICSCTL, "--api", daemon.api, "evaluate", "--model-id", f"{LINK}/forward/boost"],
+                                 stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert nothing_new.returncode == 1 and nothing_new.stdout == ""
+    assert "nothing was measured since" in nothing_new.stderr and len(nothing_new.stderr.splitlines()) == 1, nothing_new.stderr
     feed(daemon, daemon.now - DAY, daemon.now)
     assert "PREDICTED" in ctl("predict", "--model-id", f"{LINK}/forward/boost")
     told = json.loads(ctl("evaluate", "--json", "--model-id", f"{LINK}/forward/boost"))
