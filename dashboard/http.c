@@ -49,7 +49,7 @@ struct http {
 	struct http_options options;
 	struct MHD_Daemon *daemon;
 	struct rate rate;
-	LIST_HEAD(, exchange) exchanges;
+	LIST_HEAD(exchange_list, exchange) exchanges;
 	size_t bodies; // bytes
 	uint64_t answers[HUNDREDS];
 	int steps; // to be run at once

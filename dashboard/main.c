@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 // argp looks for it from its own library
-__attribute__((visibility("default"))) const char *argp_program_version = "linkcast-dashboard " LINKCAST_VERSION;
+__attribute__((visibility("default"))) const char *argp_program_version =
+        "linkcast-dashboard " LINKCAST_VERSION;
 
 enum { EXIT_WRONG_USAGE = 2, KEY_FIRST = 0x100, MOST_SETTINGS = 64 };
 
@@ -110,7 +111,7 @@ static void parse(int argc, char **argv, struct command_line *line) {
 	               "Exit status: 0 stopped, 1 error, 2 wrong usage.",
 	};
 
-	for (int i = 0; settings_table[i].name != NULL && i < MOST_SETTINGS; i++)
+	for (int i = 0; i < MOST_SETTINGS && settings_table[i].name != NULL; i++)
 		options[i] = (struct argp_option){.name = settings_table[i].name,
 		                                  .key = KEY_FIRST + i,
 		                                  .arg = settings_table[i].argument,

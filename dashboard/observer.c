@@ -107,7 +107,7 @@ static int add_question(struct round *round, enum observation_kind kind, const c
 
 	if (round->n_questions >= MAX_QUESTIONS)
 		return -E2BIG;
-	moved = reallocarray(round->questions, round->n_questions + 1, sizeof(*moved));
+	moved = realloc(round->questions, (round->n_questions + 1) * sizeof(*moved));
 	if (moved == NULL)
 		return -ENOMEM;
 	round->questions = moved;

@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <ctype.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -288,6 +289,7 @@ static int read_token(struct settings *settings, struct status *status) {
 
 	if (rc < 0)
 		return rc;
+	assert(text != NULL);
 	length = strcspn(text, "\r\n");
 	if (length < TOKEN_LEAST || length >= sizeof(settings->token))
 		rc = status_set(status, STATUS_INVALID_ARGUMENT, "%s: a token has %d to %zu characters",

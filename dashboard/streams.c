@@ -51,7 +51,7 @@ struct streams {
 	uint64_t left_out; // nobody read an event that came before this one; 0: never
 	size_t bytes;
 	struct topic_entry *topics;
-	LIST_HEAD(, stream) list;
+	LIST_HEAD(stream_list, stream) list;
 	size_t n_streams;
 	uint64_t delivered, dropped;
 };

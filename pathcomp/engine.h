@@ -89,7 +89,8 @@ static inline four four_at(const uint32_t *list) {
 }
 
 static inline four four_differ(four left, four right) {
-	four difference = left - right, sign = difference >> 31;
+	four difference = left - right;
+	four sign = difference < 0; // of a vector: all bits where it is
 
 	return (difference ^ sign) - sign;
 }
@@ -106,7 +107,7 @@ static inline uint32_t bounds_differ(const uint32_t *left, const uint32_t *right
 	int32_t low, high;
 
 	for (int i = 4; i < LANDMARKS; i += 4)
-		most = four_most(most, four_differ(four_at(&left[i]), four_at(&right[i])));
+		most = four_most(most, four_differ(four_at(left + i), four_at(right + i)));
 	low = most[0] > most[1] ? most[0] : most[1];
 	high = most[2] > most[3] ? most[2] : most[3];
 	return (uint32_t)(low > high ? low : high);

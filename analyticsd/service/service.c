@@ -385,8 +385,8 @@ static int open_worker(struct service *service, struct worker *worker, const str
 	worker->stopping = &service->stopping;
 	if ((rc = state_open(options->state_path, true, &worker->state, status)) < 0)
 		return rc;
-	return history_open_with(options->history_path,
-	                         &(struct history_options){.report = report_damage}, &worker->history, status);
+	return history_open_with(options->history_path, &(struct history_options){.report = report_damage},
+	                         &worker->history, status);
 }
 
 static void close_worker(struct worker *worker) {

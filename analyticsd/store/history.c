@@ -98,7 +98,7 @@ void history_report(struct history *history, int64_t id, const char *format, ...
 		if (history->reported[i] == id)
 			return;
 	}
-	moved = reallocarray(history->reported, history->n_reported + 1, sizeof(*moved));
+	moved = realloc(history->reported, (history->n_reported + 1) * sizeof(*moved));
 	if (moved != NULL) {
 		history->reported = moved;
 		moved[history->n_reported++] = id;

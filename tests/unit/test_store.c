@@ -100,7 +100,8 @@ Test(history, counters_come_out_exactly_as_they_went_in) {
 	uint64_t values[5 * 12], *rows;
 	struct sample sample = make_sample(values, 1, 5, 10);
 	struct history *history = open_history();
-	struct port_range range = {"h", "net_null0", names, 10, 0, 100 * SECOND, 0, 100, LEVEL_AUTO, PORT_LAST};
+	struct port_range range = {"h",          "net_null0", names, 10,         0,
+	                           100 * SECOND, 0,           100,   LEVEL_AUTO, PORT_LAST};
 	int64_t next_ns;
 
 	add(history, &sample, 5, 0);
@@ -126,7 +127,8 @@ Test(history, a_range_is_half_open_and_pages_join_without_seam) {
 	uint64_t values[10 * 10], *rows;
 	struct sample sample = make_sample(values, 1, 10, 8);
 	struct history *history = open_history();
-	struct port_range range = {"h", "net_null0", names, 8, 2 * SECOND, 9 * SECOND, 0, 3, LEVEL_AUTO, PORT_LAST};
+	struct port_range range = {"h",        "net_null0", names, 8,          2 * SECOND,
+	                           9 * SECOND, 0,           3,     LEVEL_AUTO, PORT_LAST};
 	uint64_t expected = 2;
 
 	add(history, &sample, 10, 0);
@@ -146,7 +148,8 @@ Test(history, a_step_gives_its_last_row) {
 	uint64_t values[10 * 10], *rows;
 	struct sample sample = make_sample(values, 1, 10, 8);
 	struct history *history = open_history();
-	struct port_range range = {"h", "net_null0", names, 1, 0, 100 * SECOND, 4 * SECOND, 100, LEVEL_AUTO, PORT_LAST};
+	struct port_range range = {"h",          "net_null0", names, 1,          0,
+	                           100 * SECOND, 4 * SECOND,  100,   LEVEL_AUTO, PORT_LAST};
 	int64_t next_ns;
 
 	add(history, &sample, 10, 0);
@@ -223,7 +226,8 @@ Test(history, kpi_known_and_conflicting_points_are_told_apart_and_the_first_stay
 Test(history, kpi_steps_are_means_and_pages_join) {
 	struct kpi_point points[10], *read;
 	struct history *history = open_history();
-	struct kpi_range range = {"L", DIRECTION_FORWARD, 302, 0, 100 * SECOND, 4 * SECOND, 2, LEVEL_AUTO, KPI_MEAN};
+	struct kpi_range range = {"L", DIRECTION_FORWARD, 302,     0, 100 * SECOND, 4 * SECOND,
+	                          2,   LEVEL_AUTO,        KPI_MEAN};
 	int64_t next_ns;
 	size_t n;
 
@@ -299,7 +303,8 @@ Test(history, what_was_not_committed_is_gone_and_the_rest_is_whole) {
 	uint64_t values[5 * 10], *rows;
 	struct sample sample = make_sample(values, 1, 5, 8), more;
 	struct history *history = open_history();
-	struct port_range range = {"h", "net_null0", names, 8, 0, 100 * SECOND, 0, 100, LEVEL_AUTO, PORT_LAST};
+	struct port_range range = {"h",          "net_null0", names, 8,          0,
+	                           100 * SECOND, 0,           100,   LEVEL_AUTO, PORT_LAST};
 	struct sample_stored stored;
 	int64_t next_ns;
 
