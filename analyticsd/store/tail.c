@@ -9,6 +9,7 @@
 #define SIZE_SIZE  4
 #define LONG_RUN   4  // rows of one series that follow each other, on average, to be packed by difference
 #define KEEP_EMPTY 64 // rows of memory that a sealed series keeps
+#define SERIES_MAX (1 << 24) // a number beyond is damage
 
 static void free_open(struct open_series *open) {
 	rows_fini(&open->rows);
@@ -263,7 +264,7 @@ static int add_chunk(struct tail *tail, int64_t id, const struct chunk_head *hea
 		uint64_t *row = rows_at(&rows, i);
 		struct open_series *open;
 
-		if (row[width] > INT32_MAX)
+		if (row[width] > SERIES_MAX)
 			return -EBADMSG;
 		open = tail_get(tail, (int64_t)row[width]);
 		if (open == NULL)

@@ -1,0 +1,404 @@
+// What history keeps: levels, retention, damage, older files, memory.
+// SPDX-License-Identifier: MIT
+#include "bitpack.h"
+#include "history_private.h"
+#include "history_writer.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SECOND NS_PER_SECOND
+#define DAY    (86400 * SECOND)
+
+static char folder[64], path[96];
+static struct status status;
+static struct history *history;
+static int n_reports;
+static char reported[STATUS_MESSAGE_SIZE];
+
+static void setup(void) {
+	strcpy(folder, "/tmp/linkcast-keep-XXXXXX");
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/history.db", folder);
+}
+
+static void teardown(void) {
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char name[128];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+		unlink(name);
+	}
+	rmdir(folder);
+}
+
+TestSuite(keep, .init = setup, .fini = teardown);
+
+static void note_report(void *context, const char *text) {
+	(void)context;
+	n_reports++;
+	snprintf(reported, sizeof(reported), "%s", text);
+}
+
+static void open_history(struct history_options options) {
+	options.write = true;
+	options.report = note_report;
+	cr_assert_eq(history_open_with(path, &options, &history, &status), 0, "%s", status.message);
+}
+
+static void write_rows(uint64_t from_seq, uint64_t to_seq, uint64_t per_commit) {
+	for (uint64_t seq = from_seq; seq <= to_seq;) {
+		cr_assert_eq(history_begin(history, &status), 0, "%s", status.message);
+		for (uint64_t i = 0; i < per_commit && seq <= to_seq; i++)
+			cr_assert_eq(writer_add(history, seq++, &status), 0, "%s", status.message);
+		cr_assert_eq(history_commit(history, &status), 0, "%s", status.message);
+	}
+}
+
+static size_t count(enum history_level level, int64_t step_ns, enum port_value value, uint64_t *ret_sum) {
+	const char *counter = "rx_packets";
+	struct port_range range = {.host = "h",
+	                           .name = "p0",
+	                           .counters = &counter,
+	                           .n_counters = 1,
+	                           .from_ns = INT64_MIN,
+	                           .to_ns = INT64_MAX,
+	                           .step_ns = step_ns,
+	                           .limit = SIZE_MAX,
+	                           .level = level,
+	                           .value = value};
+	uint64_t *rows = NULL, sum = 0;
+	int64_t next_ns;
+	size_t n = 0;
+
+	cr_assert_eq(history_port(history, &range, &rows, &n, &next_ns, &status), 0, "%s", status.message);
+	for (size_t i = 0; i < n; i++)
+		sum += rows[2 * i + 1];
+	free(rows);
+	if (ret_sum != NULL)
+		*ret_sum = sum;
+	return n;
+}
+
+static void maintain_all(int64_t now_ns) {
+	int rc, n = 0;
+
+	while ((rc = history_maintain(history, now_ns, &status)) > 0)
+		cr_assert_lt(n++, 10000);
+	cr_assert_eq(rc, 0, "%s", status.message);
+}
+
+static int64_t scalar(const char *sql) {
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+	int64_t value;
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK, "%s", sql);
+	cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
+	value = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return value;
+}
+
+static void execute(const char *sql) {
+	char *error = NULL;
+	sqlite3 *db;
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &error), SQLITE_OK, "%s", error);
+	sqlite3_close(db);
+}
+
+// ---- levels and retention
+
+Test(keep, every_level_has_all_rows_counted) {
+	uint64_t rows;
+
+	open_history((struct history_options){0});
+	write_rows(1, 7300, 50);
+	for (int sealed = 0; sealed < 2; sealed++) {
+		cr_assert_eq(count(LEVEL_RAW, 0, PORT_ROWS, &rows), 7300);
+		cr_assert_eq(rows, 7300);
+		cr_assert_eq(count(LEVEL_MINUTE, 0, PORT_ROWS, &rows), 123, "minutes that are begun");
+		cr_assert_eq(rows, 7300);
+		cr_assert_eq(count(LEVEL_HOUR, 0, PORT_ROWS, &rows), 3);
+		cr_assert_eq(rows, 7300);
+		cr_assert_eq(history_seal(history, &status), 0, "%s", status.message);
+	}
+	history_close(history);
+}
+
+Test(keep, levels_are_dropped_apart_and_the_next_one_answers) {
+	const int64_t newest_ns = writer_ts_ns(20000);
+	uint64_t rows;
+
+	open_history((struct history_options){
+	        .keep_ns = {[LEVEL_SECOND] = 7200 * SECOND, [LEVEL_RAW] = 3600 * SECOND}});
+	write_rows(1, 20000, 100);
+	cr_assert_eq(history_seal(history, &status), 0);
+	maintain_all(newest_ns);
+	cr_assert_lt(count(LEVEL_RAW, 0, PORT_LAST, NULL), 8300,
+	             "raw rows a second apart are kept like seconds");
+	cr_assert_gt(count(LEVEL_RAW, 0, PORT_LAST, NULL), 7200, "and where they are gone, minutes answer");
+	cr_assert_eq(count(LEVEL_MINUTE, 0, PORT_ROWS, &rows), 334);
+	cr_assert_eq(rows, 20000);
+	cr_assert_leq(scalar("SELECT sum(n_rows) FROM chunk WHERE level = 1 AND series = 2"), 7800);
+	history_close(history);
+}
+
+Test(keep, an_old_series_is_not_wiped_and_one_stamp_from_the_future_wipes_nothing) {
+	const struct kpi_point future = {writer_ts_ns(1000) + 10000 * DAY, 1};
+
+	open_history((struct history_options){0});
+	write_rows(1, 1000, 100);
+	cr_assert_eq(history_begin(history, &status), 0);
+	for (int i = 0; i < 1000; i++)
+		history_add_kpi(history, "L", DIRECTION_FORWARD, 302, KPI_APPENDED,
+		                &(struct kpi_point){writer_ts_ns((uint64_t)i), i}, 1, NULL, &status);
+	history_add_kpi(history, "L", DIRECTION_FORWARD, 302, KPI_APPENDED, &future, 1, NULL, &status);
+	cr_assert_eq(history_commit(history, &status), 0);
+	cr_assert_eq(history_seal(history, &status), 0);
+	maintain_all(writer_ts_ns(1000) +
+	             4000 * DAY); // ten years later: counted back from the port's newest row
+	cr_assert_eq(count(LEVEL_RAW, 0, PORT_LAST, NULL), 1000);
+	maintain_all(writer_ts_ns(1000)); // and here from now, not from the stamp
+	cr_assert_eq(scalar("SELECT sum(n_rows) FROM chunk WHERE level = 1 AND series = 3"), 1001);
+	history_close(history);
+}
+
+Test(keep, the_file_shrinks_when_rows_are_dropped) {
+	int64_t pages;
+
+	open_history((struct history_options){.keep_ns = {[LEVEL_SECOND] = 3600 * SECOND,
+	                                                  [LEVEL_RAW] = 3600 * SECOND,
+	                                                  [LEVEL_MINUTE] = 3600 * SECOND}});
+	write_rows(1, 200000, 4000);
+	pages = scalar("PRAGMA page_count");
+	maintain_all(writer_ts_ns(200000));
+	cr_assert_lt(scalar("PRAGMA page_count"), pages * 3 / 4);
+	cr_assert_eq(count(LEVEL_HOUR, 0, PORT_LAST, NULL), 56);
+	history_close(history);
+}
+
+Test(keep, open_rows_fit_into_the_memory_that_is_given) {
+	open_history((struct history_options){.memory = 100000});
+	for (int round = 0; round < 20; round++) {
+		write_rows((uint64_t)round * 400 + 1, (uint64_t)round * 400 + 400, 400);
+		cr_assert_leq(history->tail.size, 100000);
+	}
+	cr_assert_eq(writer_check(history, INT64_MIN), 8000);
+	history_close(history);
+}
+
+Test(keep, rows_that_stopped_coming_are_sealed_and_the_tail_is_emptied) {
+	open_history((struct history_options){0});
+	write_rows(1, 100, 10);
+	maintain_all(1000 * SECOND);
+	cr_assert_eq(scalar("SELECT count(*) FROM tail"), 10);
+	maintain_all(1901 * SECOND);
+	write_rows(101, 101, 1);
+	cr_assert_eq(scalar("SELECT count(*) FROM tail"), 1);
+	cr_assert_eq(writer_check(history, INT64_MIN), 101);
+	history_close(history);
+}
+
+// ---- damage
+
+Test(keep, a_damaged_chunk_is_said_left_where_it_is_and_the_rest_served) {
+	open_history((struct history_options){0});
+	write_rows(1, 3000, 100);
+	cr_assert_eq(history_seal(history, &status), 0);
+	history_close(history);
+	execute("UPDATE chunk SET data = CAST(substr(data, 1, length(data) / 2) || x'00112233' ||"
+	        " substr(data, length(data) / 2 + 5) AS BLOB) WHERE chunk_id ="
+	        " (SELECT min(chunk_id) + 20 FROM chunk WHERE series = 2 AND level = 1)"
+	        " OR chunk_id = (SELECT max(chunk_id) FROM chunk WHERE series = 2 AND level = 1)");
+	open_history((struct history_options){0});
+	n_reports = 0;
+	cr_assert_lt(writer_check(history, INT64_MIN), 3000, "something is missing");
+	cr_assert_geq(n_reports, 1);
+	cr_assert_not_null(strstr(reported, "damaged"), "%s", reported);
+	write_rows(3001, 4000, 100);
+	cr_assert_eq(history_seal(history, &status), 0, "%s", status.message);
+	cr_assert_gt(count(LEVEL_RAW, 0, PORT_LAST, NULL), 1900);
+	history_close(history);
+}
+
+Test(keep, a_damaged_commit_of_the_tail_is_set_aside) {
+	open_history((struct history_options){0});
+	write_rows(1, 100, 10);
+	history_close(history);
+	execute("UPDATE tail SET data = CAST(x'ffffffff' || substr(data, 5) AS BLOB) WHERE tail_id = 3");
+	n_reports = 0;
+	open_history((struct history_options){0});
+	cr_assert_eq(n_reports, 1);
+	cr_assert_not_null(strstr(reported, "commit 3 "), "%s", reported);
+	cr_assert_eq(count(LEVEL_RAW, 0, PORT_LAST, NULL), 90);
+	write_rows(101, 110, 10);
+	cr_assert_eq(history_seal(history, &status), 0);
+	write_rows(111, 111, 1);
+	cr_assert_eq(scalar("SELECT count(*) FROM tail WHERE tail_id = -3"), 1,
+	             "nothing that is damaged is deleted");
+	history_close(history);
+}
+
+static int collect_report(void *context, const struct chunk_report *report) {
+	struct chunk_report *damaged = context;
+
+	if (report->rc < 0)
+		*damaged = *report;
+	return 0;
+}
+
+Test(keep, every_chunk_can_be_looked_at) {
+	struct chunk_report damaged = {0};
+
+	open_history((struct history_options){0});
+	write_rows(1, 3000, 100);
+	cr_assert_eq(history_seal(history, &status), 0);
+	cr_assert_eq(history_each_chunk(history, collect_report, &damaged, &status), 0);
+	cr_assert_eq(damaged.rc, 0, "%s", damaged.what);
+	history_close(history);
+	execute("UPDATE chunk SET n_rows = n_rows + 1 WHERE chunk_id = 2");
+	open_history((struct history_options){0});
+	cr_assert_eq(history_each_chunk(history, collect_report, &damaged, &status), 0);
+	cr_assert_eq(damaged.rc, -EBADMSG);
+	cr_assert_eq(damaged.chunk_id, 2);
+	history_close(history);
+}
+
+// ---- older files
+
+static void upgrade(int version) {
+	char name[300], *sql;
+	FILE *file;
+	long size;
+
+	snprintf(name, sizeof(name), "%s/version%d.sql", HISTORY_DATA_DIR, version);
+	file = fopen(name, "r");
+	cr_assert_not_null(file, "%s", name);
+	fseek(file, 0, SEEK_END);
+	size = ftell(file);
+	rewind(file);
+	sql = calloc(1, (size_t)size + 1);
+	cr_assert_eq(fread(sql, 1, (size_t)size, file), (size_t)size);
+	fclose(file);
+	execute(sql);
+	free(sql);
+	cr_assert_eq(scalar("PRAGMA user_version"), version);
+	open_history((struct history_options){0});
+}
+
+static int find_p0(void *context, const struct port_record *record) {
+	if (strcmp(record->name, "p0") == 0)
+		*(struct port_record *)context = *record;
+	return 0;
+}
+
+static void check_upgraded(void) {
+	const char *const counters[] = {"rx_nombuf", "rx_q1"};
+	struct port_range range = {.host = "h",
+	                           .name = "p0",
+	                           .counters = counters,
+	                           .n_counters = 1,
+	                           .from_ns = INT64_MIN,
+	                           .to_ns = INT64_MAX,
+	                           .limit = SIZE_MAX};
+	struct kpi_range points = {
+	        .link_id = "L", .kpi = 302, .from_ns = INT64_MIN, .to_ns = INT64_MAX, .limit = SIZE_MAX};
+	struct kpi_point *point = NULL;
+	struct port_record p0 = {0};
+	uint64_t *rows = NULL;
+	int64_t next_ns;
+	size_t n = 0;
+
+	cr_assert_eq(history_port(history, &range, &rows, &n, &next_ns, &status), 0, "%s", status.message);
+	cr_assert_eq(n, 3);
+	cr_assert_eq(rows[5], (uint64_t)-8);
+	free(rows);
+	range.n_counters = 2;
+	cr_assert_eq(history_port(history, &range, &rows, &n, &next_ns, &status), 0, "%s", status.message);
+	cr_assert_eq(n, 2, "the first row has no rx_q1");
+	cr_assert_eq(rows[2], UINT64_MAX - 3);
+	free(rows);
+	cr_assert_eq(history_kpi(history, &points, &point, &n, &next_ns, &status), 0);
+	cr_assert_eq(n, 4);
+	cr_assert_eq(point[1].gbps, 1.0 / 3);
+	free(point);
+	cr_assert_eq(history_each_port(history, find_p0, &p0, &status), 0);
+	cr_assert_eq(p0.rows, 3);
+	cr_assert_eq(p0.last_seq, 10);
+	cr_assert_eq(scalar("SELECT count(*) FROM port_gap"), 3);
+	cr_assert_eq(scalar("SELECT count(*) FROM sqlite_schema WHERE name IN ('port_sample', 'kpi_sample')"),
+	             0);
+	history_close(history);
+}
+
+Test(keep, a_file_of_version_1_has_all_it_had) {
+	upgrade(1);
+	check_upgraded();
+}
+
+Test(keep, a_file_of_version_2_has_all_it_had) {
+	upgrade(2);
+	check_upgraded();
+}
+
+Test(keep, a_commit_is_synced_when_that_is_asked_for) {
+	open_history((struct history_options){.full_sync = true});
+	sqlite3_stmt *statement;
+
+	cr_assert_eq(sqlite3_prepare_v2(history->db, "PRAGMA synchronous", -1, &statement, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
+	cr_assert_eq(sqlite3_column_int(statement, 0), 2);
+	sqlite3_finalize(statement);
+	history_close(history);
+}
+
+// ---- the codec's numbers
+
+Test(bitpack, a_constant_counter_takes_a_few_bytes_and_a_regular_one_no_more) {
+	uint64_t values[600];
+	uint8_t out[8 * 600 + 200];
+
+	for (int i = 0; i < 600; i++)
+		values[i] = UINT64_MAX - 7;
+	cr_assert_leq(bitpack_encode(values, 600, BITPACK_DELTA, out), 12);
+	for (int i = 0; i < 600; i++)
+		values[i] = (uint64_t)i * 1000000000;
+	cr_assert_leq(bitpack_encode(values, 600, BITPACK_DELTA, out), 12);
+}
+
+Test(bitpack, one_far_difference_in_a_block_does_not_widen_the_others) {
+	uint64_t values[128 * 4 + 1] = {0};
+	uint8_t out[8 * 600 + 200];
+
+	srandom(1);
+	for (int i = 1; i < 128 * 4 + 1; i++)
+		values[i] = values[i - 1] + (i % 128 == 50   ? UINT64_C(1) << 50
+		                             : i % 128 == 90 ? 0
+		                                             : 1000000 + (uint64_t)random() % 256);
+	cr_assert_leq(bitpack_encode(values, 128 * 4 + 1, BITPACK_DELTA, out), 128 * 4 + 4 * 40);
+}
+
+Test(bitpack, reals_keep_their_order_and_every_bit) {
+	const double reals[] = {-INFINITY, -1e300, -1, -1e-310, -0.0, 0.0, 5e-324, 0.1, 1, 1e300, INFINITY};
+	uint64_t before = 0, again, bits;
+
+	for (size_t i = 0; i < sizeof(reals) / sizeof(reals[0]); i++) {
+		double back = bitpack_to_real(bitpack_from_real(reals[i]));
+
+		cr_assert(i == 0 || bitpack_from_real(reals[i]) > before);
+		before = bitpack_from_real(reals[i]);
+		memcpy(&again, &back, sizeof(again));
+		memcpy(&bits, &reals[i], sizeof(bits));
+		cr_assert_eq(again, bits);
+	}
+}
