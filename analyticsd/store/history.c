@@ -267,7 +267,7 @@ static void set_defaults(struct history_options *options) {
 
 static int configure(struct history *history, struct status *status) {
 	// what the tail writes is mostly dropped again before a checkpoint would move it into the file
-	int rc = db_execute(history->db, "PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 8000;",
+	int rc = db_execute(history->db, "PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 16000;",
 	                    status);
 
 	if (rc == 0 && history->options.full_sync)

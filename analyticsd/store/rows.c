@@ -13,13 +13,13 @@ void rows_fini(struct rows *rows) {
 }
 
 int rows_reserve(struct rows *rows, size_t n) {
-	size_t capacity = rows->capacity > 0 ? rows->capacity : 8;
+	size_t capacity = rows->capacity > 0 ? rows->capacity : 16;
 	void *moved;
 
 	if (rows->n + n <= rows->capacity)
 		return 0;
 	while (capacity < rows->n + n)
-		capacity += capacity / 2;
+		capacity *= 2;
 	moved = reallocarray(rows->values, capacity, rows->width * sizeof(*rows->values));
 	if (moved == NULL)
 		return -ENOMEM;
