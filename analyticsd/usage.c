@@ -4,12 +4,14 @@
 #include "rates.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 #define SILENT_INTERVALS 3 // an end that gave nothing for so many of the other's intervals is not waited for
+#define BPS_PER_GBPS     1e9
 #define KEY_SIZE         (2 * LIMIT_ID_SIZE + 2)
 
 struct usage_end;
@@ -173,6 +175,11 @@ static bool is_silent(const struct usage_end *end, int64_t now_ns) {
 	       now_ns - end->last_ns > SILENT_INTERVALS * interval_ns;
 }
 
+// Whole bit/s: no counter knows more, and history keeps them in half the space.
+static struct kpi_point point_at(int64_t ts_ns, double gbps) {
+	return (struct kpi_point){ts_ns, round(gbps * BPS_PER_GBPS) / BPS_PER_GBPS};
+}
+
 // What an end sends goes away from it. The sender's count comes first: it includes what got lost on the way.
 static void complete_end(struct usage_end *end, const struct port_rate *rate,
                          struct usage_point ret[static N_directions], size_t *ret_n) {
@@ -182,9 +189,10 @@ static void complete_end(struct usage_end *end, const struct port_rate *rate,
 
 	end->last_ns = rate->to_ns;
 	end->interval_ns = rate->to_ns - rate->from_ns;
-	ret[(*ret_n)++] = (struct usage_point){end->link->id, sent, {rate->to_ns, rate->tx_gbps}};
+	ret[(*ret_n)++] = (struct usage_point){end->link->id, sent, point_at(rate->to_ns, rate->tx_gbps)};
 	if (is_silent(other, rate->to_ns))
-		ret[(*ret_n)++] = (struct usage_point){end->link->id, received, {rate->to_ns, rate->rx_gbps}};
+		ret[(*ret_n)++] =
+		        (struct usage_point){end->link->id, received, point_at(rate->to_ns, rate->rx_gbps)};
 }
 
 enum rate_event usage_advance(struct usage *usage, const char *host, const char *name,

@@ -4,7 +4,9 @@
 //     history_ports.c  rows and names of ports, publishers
 //     history_kpi.c    points of links
 //     history_gaps.c   what is missing of a port
-//     history_seal.c   from open rows to chunks and levels
+//     history_seal.c   from open rows to chunks and levels (history_chunk_put.h)
+//     history_late.c   the same for rows that came late
+//     history_load.c   chunks and newest rows
 //     history_keep.c   what need not be done with each commit
 //     history_scan.c   rows of a series from chunks and tail together
 //     history_read.c   what callers ask
@@ -132,7 +134,7 @@ int history_know_sealed(struct history *, struct open_series *, struct status *s
 int history_expired(struct history *, int64_t series, enum history_level, int64_t *ret,
                     struct status *status);
 
-// ---- history_scan.c
+// ---- history_load.c
 
 // Reads a chunk's head; 'bytes' keeps what was read of it. Returns 0, -EBADMSG when it is damaged (and was
 // reported), or another negative errno.
@@ -144,9 +146,17 @@ void chunk_bytes_fini(struct chunk_bytes *);
 int history_read_head(struct history *, int64_t series, const struct chunk_ref *, struct chunk_bytes *bytes,
                       struct chunk_head *ret, struct status *status);
 
+// Reads 'size' bytes of a chunk at 'offset', or what there is. A file that can't be read there is damage, too.
+int history_read_part(struct history *, int64_t series, const struct chunk_ref *, size_t offset, size_t size,
+                      struct chunk_bytes *, struct status *status);
+// Says that a chunk is damaged and returns -EBADMSG.
+int history_chunk_damaged(struct history *, int64_t series, const struct chunk_ref *, const char *why);
+
 // Adds all rows of a chunk to 'ret', whose width is set by the first chunk when it has no rows yet. Returns as above.
 int history_read_chunk(struct history *, int64_t series, const struct chunk_ref *, struct rows *ret,
                        int64_t *ret_names_id, struct status *status);
+
+// ---- history_scan.c
 
 // Rows of a series in the order of time, some at once.
 struct batch {
