@@ -122,3 +122,26 @@ def test_commands_stand_where_they_are_run_or_excused(path):
     text = path.read_text(encoding="utf-8")
     assert not OUR_COMMAND.findall(text)
     assert text.count("```sh\n") + text.count("```python\n") == len(FENCE.findall(text))
+
+
+def test_messages_that_are_explained_exist():
+    sources = "".join(path.read_text(encoding="utf-8") for folder in ("analyticsd", "common", "dashboard", "pathcomp", "schema", "testpmd_plugin")
+                      for path in (ROOT / folder).rglob("*.c"))
+    sources = re.sub(r'"\s+(?:PRI\w+\s+)?"', "", sources)
+    headings = re.findall(r"^### (.*)$", (ROOT / "docs/faq.md").read_text(encoding="utf-8"), re.M)
+    messages = [message for heading in headings for message in re.findall(r"`([^`]+)`", heading) if not message.startswith("EAL:")]
+    assert len(messages) > 20
+    for message in messages:
+        pattern = r"[^\"\n]{0,60}?".join(map(re.escape, message.split("…")))
+        assert re.search(pattern, sources), message
+
+
+def test_links_between_documents_lead_somewhere():
+    for path in DOCUMENTS:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", path.read_text(encoding="utf-8")):
+            there = path.parent / target if target else path
+            assert there.exists(), (path.name, target)
+            if anchor and there.suffix == ".md":
+                heads = [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
+                         for head in re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.M)]
+                assert anchor in heads, (path.name, target, anchor)
