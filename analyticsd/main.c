@@ -227,10 +227,7 @@ static void reload(void *context) {
 		return;
 	}
 	log_set_level(config.log);
-	daemon->config.log = config.log;
-	log_info("settings read again%s", memcmp(&config, &daemon->config, sizeof(config)) == 0
-	                                          ? ""
-	                                          : ": those other than 'log' change at the next start");
+	log_info("settings read again: the log level is taken, others change at the next start");
 }
 
 static void say_where(const struct config *config) {

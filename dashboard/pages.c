@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "pages.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -57,6 +58,7 @@ static int read_body(const char *file, size_t size, char **ret, struct status *s
 static void make_etag(struct page *page) {
 	uint64_t hash = UINT64_C(14695981039346656037); // FNV-1a
 
+	assert(page->body != NULL);
 	for (size_t i = 0; i < page->size; i++)
 		hash = (hash ^ (unsigned char)page->body[i]) * UINT64_C(1099511628211);
 	snprintf(page->etag, sizeof(page->etag), "\"%016" PRIx64 "\"", hash);

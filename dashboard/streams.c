@@ -5,6 +5,7 @@
 
 #include "endpoint.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -80,6 +81,7 @@ static struct event *event_at(struct streams *streams, uint64_t seq) {
 static void evict(struct streams *streams) {
 	struct event *event = event_at(streams, streams->first);
 
+	assert(event->topic != NULL && streams->topics != NULL); // it was given one when it came
 	if (event->topic->last_seq == event->seq) {
 		HASH_DEL(streams->topics, event->topic);
 		free(event->topic);

@@ -5,6 +5,7 @@
 #include "array.h"
 #include "clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -74,8 +75,10 @@ int trial_new(const struct trial_options *options, struct trial **ret) {
 	trial->options = *options;
 	trial->last_value = NAN;
 	trial->kinds = calloc(64, sizeof(*trial->kinds));
-	if (trial->kinds == NULL || (rc = trainer_new(options->horizon_seconds, &trial->trainer)) < 0)
+	if (trial->kinds == NULL)
 		return -ENOMEM;
+	if ((rc = trainer_new(options->horizon_seconds, &trial->trainer)) < 0)
+		return rc;
 	*ret = trial;
 	trial = NULL;
 	return 0;
@@ -163,8 +166,10 @@ static int note_truth(struct trial *trial, const struct trial_row *row) {
 	} else if (event != NULL && (row->degrading || row->failed)) {
 		event->to_ns = ts_ns;
 	}
-	if (row->failed && !trial->failed)
+	if (row->failed && !trial->failed) {
+		assert(trial->n_events > 0 && trial->events != NULL);
 		trial->events[trial->n_events - 1].from_ns = ts_ns;
+	}
 	trial->degrading = row->degrading;
 	trial->failed = row->failed;
 	return 0;

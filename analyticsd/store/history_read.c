@@ -148,11 +148,9 @@ static int take_points(void *context, const struct batch *batch) {
 			points->next_ns = ts_ns;
 			return 1;
 		}
-		if (points->n_in_bin == 0)
-			points->value = value;
-		else if (points->range->value == KPI_MEAN)
+		if (points->n_in_bin > 0 && points->range->value == KPI_MEAN)
 			points->value += value;
-		else if (points->range->value == KPI_LAST || value > points->value)
+		else if (points->n_in_bin == 0 || points->range->value == KPI_LAST || value > points->value)
 			points->value = value;
 		points->bin_ns = bin_ns;
 		points->last_ns = ts_ns;
@@ -346,11 +344,9 @@ static void take_one(struct collected *collected, const struct batch *batch, siz
 	for (size_t k = 0; k + 1 < collected->width; k++) {
 		uint64_t value = collected->range->value == PORT_ROWS ? rows : batch->columns[k][i];
 
-		if (!again || collected->range->value == PORT_LAST)
-			out[1 + k] = value;
-		else if (collected->range->value == PORT_ROWS)
+		if (again && collected->range->value == PORT_ROWS)
 			out[1 + k] += value;
-		else if (value > out[1 + k])
+		else if (!again || collected->range->value == PORT_LAST || value > out[1 + k])
 			out[1 + k] = value;
 	}
 	collected->n += !again;

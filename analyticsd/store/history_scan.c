@@ -389,6 +389,7 @@ static int collect_late(struct scanner *scanner, const struct open_series *open)
 	size_t places[scanner->n + 1];
 	int rc;
 
+	memset(places, 0, sizeof(places));
 	if ((rc = find_places(scanner, LEVEL_RAW, open->names_id, open_width(open), places)) <= 0)
 		return rc;
 	scanner->late.width = 1 + scanner->n;

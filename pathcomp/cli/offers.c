@@ -298,6 +298,7 @@ static int list_links(const struct attempt *attempt, const struct pathcomp_paths
 	const struct link *links = attempt->answer->snapshot->topology.topology.links;
 	size_t n = 0;
 
+	*ret_n = 0;
 	for (size_t i = 0; i < paths->n; i++)
 		n += paths->list[i].n_arcs;
 	*ret = memory_take(&attempt->answer->memory, n, sizeof(**ret));
