@@ -1,7 +1,8 @@
 // libmicrohttpd with an epoll descriptor that sits in the caller's loop. Traps: a content reader that returns 0
 // without suspending its connection makes the loop spin; MHD_stop_daemon aborts while a connection is suspended; a
 // connection takes a step of its work in each MHD_run(), and neither the descriptor nor MHD_get_timeout() tells that
-// the next step could be taken at once (0.9.75): whatever happened, it is run some times more.
+// the next step could be taken at once (0.9.75). So it is run some times more whenever anything happened, and looked
+// after while a connection is open that neither sleeps nor is new.
 // SPDX-License-Identifier: MIT
 #include "http.h"
 
@@ -27,7 +28,8 @@
 #define STREAM_BLOCK       (64 << 10)
 #define STREAM_SEND_BUFFER (256 << 10) // what the kernel may hold for a slow reader
 #define LAST_RUNS          16
-#define STEPS              4   // of a connection, that may follow what happened
+#define STEPS              8   // of a connection, that may follow what happened
+#define LOOK_MS            100 // while connections are awake
 #define MOST_RUNS          256 // between two looks at the caller's other work
 #define HUNDREDS           6
 
@@ -547,25 +549,36 @@ int http_descriptor(const struct http *http) {
 	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
+// Connections that are not suspended: those whose next step may be due.
+static bool any_awake(const struct http *http) {
+	const struct exchange *exchange;
+	uint64_t asleep = 0;
+
+	LIST_FOREACH (exchange, &http->exchanges, list)
+		asleep += exchange->held || exchange->stream_asleep;
+	return http_connections(http) > asleep;
+}
+
 int http_timeout_ms(const struct http *http) {
 	MHD_UNSIGNED_LONG_LONG timeout;
+	int most = any_awake(http) ? LOOK_MS : -1;
 
 	if (http->steps > 0)
 		return 0;
 	if (MHD_get_timeout(http->daemon, &timeout) != MHD_YES)
-		return -1;
-	return timeout < INT_MAX ? (int)timeout : INT_MAX;
+		return most;
+	return most >= 0 && timeout > (unsigned)most ? most : timeout < INT_MAX ? (int)timeout : INT_MAX;
 }
 
 void http_run(struct http *http) {
 	int runs = 0;
 
-	do {
+	if (http->steps < STEPS)
+		http->steps = STEPS;
+	while (http->steps > 0 && runs++ < MOST_RUNS) {
 		http->steps--;
 		MHD_run(http->daemon);
-	} while (http->steps > 0 && ++runs < MOST_RUNS);
-	if (http->steps < 0)
-		http->steps = 0;
+	}
 }
 
 uint16_t http_port(const struct http *http) {

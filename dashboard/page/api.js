@@ -71,15 +71,24 @@ function parse(block) {
   return event.data === undefined ? null : event;
 }
 
+const seen = () => new Promise((resolve) => {
+  if (!document.hidden) resolve();
+  else document.addEventListener("visibilitychange", () => { if (!document.hidden) resolve(); });
+});
+
 // Events until stop() is called. It comes back by itself, waiting longer each time, and goes on where it was:
-// `changed` hears "live" (with missed: true when something was not heard) and "lost".
+// `changed` hears "live" (with missed: true when something was not heard) and "lost". A page that nobody sees lets go of
+// its connection: a browser has only six to a server, for all tabs, and pages that it keeps to go back to count, too.
 export function listen(topics, every, heard, changed) {
   const query = topics.map((topic) => `topic=${encodeURIComponent(topic)}`).concat(every ? [`every=${every}`] : []).join("&");
   const ending = new AbortController();
-  let last = null, pause = 250;
+  let last = null, pause = 250, current = null;
+  const leave = () => current?.abort(), leaveHidden = () => document.hidden && leave();
+  window.addEventListener("pagehide", leave);
+  document.addEventListener("visibilitychange", leaveHidden);
 
   async function once() {
-    const answer = await reach(`/events?${query}`, {headers: last ? {"Last-Event-ID": last} : {}, signal: ending.signal});
+    const answer = await reach(`/events?${query}`, {headers: last ? {"Last-Event-ID": last} : {}, signal: current.signal});
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -102,12 +111,21 @@ export function listen(topics, every, heard, changed) {
   }
   (async () => {
     while (!ending.signal.aborted) {
+      current = new AbortController();
       try { await once(); } catch { /* what it was shows by "lost" */ }
       if (ending.signal.aborted) return;
+      const left = current.signal.aborted;
+      await seen();
+      if (left) continue;
       changed("lost", {});
       await new Promise((resolve) => setTimeout(resolve, pause));
       pause = Math.min(pause * 2, 5000);
     }
   })();
-  return () => ending.abort();
+  return () => {
+    ending.abort();
+    leave();
+    window.removeEventListener("pagehide", leave);
+    document.removeEventListener("visibilitychange", leaveHidden);
+  };
 }

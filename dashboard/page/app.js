@@ -112,6 +112,8 @@ async function render() {
 put(document.getElementById("nav"), Object.entries(VIEWS).filter(([, [title]]) => title).map(([name, [title]]) =>
   h("a", {href: `#/${name}`, "data-view": name}, title, name === "alerts" && h("span", {id: "alert-count"}))));
 window.addEventListener("hashchange", render);
+window.addEventListener("pagehide", () => app.open_?.close?.());
+window.addEventListener("pageshow", (event) => { if (event.persisted) render(); });
 render();
 countAlerts();
 listen(["link/", "forecast/", "service/", "alert/"], "1s", heard, changed);

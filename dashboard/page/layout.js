@@ -31,6 +31,16 @@ function neighbours(nodes, links) {
   return [...pairs.values()].map(([a, z]) => [index.get(a), index.get(z)]).filter(([a, z]) => a !== undefined && z !== undefined);
 }
 
+// Pushes apart what the forces left too near to be read.
+function spread(points, least, rounds) {
+  const all = [...points.values()];
+  for (let round = 0; round < rounds; round++) all.forEach((a, i) => { for (const b of all.slice(i + 1)) {
+    const dx = a.x - b.x, dy = a.y - b.y, far = Math.max(Math.hypot(dx, dy), 1e-6), push = (least - far) / 2 / far;
+    if (push > 0) { a.x += dx * push; a.y += dy * push; b.x -= dx * push; b.y -= dy * push; }
+  } });
+  return points;
+}
+
 function byForces(nodes, links) {
   const n = nodes.length, ideal = Math.sqrt(WIDTH * HEIGHT / n);
   const ordered = nodes.map((node, i) => [node.id, i]).sort(([a], [b]) => a < b ? -1 : 1);
@@ -65,6 +75,7 @@ function byForces(nodes, links) {
 export function place(nodes, links) {
   if (nodes.length === 0) return new Map();
   const known = nodes.every((n) => Number.isFinite(n.x) && Number.isFinite(n.y));
-  return fit(known ? byCoordinates(nodes) : byForces(nodes, links));
+  if (known) return fit(byCoordinates(nodes));
+  return fit(spread(fit(byForces(nodes, links)), Math.sqrt(WIDTH * HEIGHT / nodes.length) / 2, nodes.length > 1000 ? 4 : 60));
 }
 export const SIZE = [WIDTH, HEIGHT];

@@ -40,6 +40,14 @@ function chip(at, text) {
   return [s("rect", {class: "chip", x: at.x - wide / 2, y: at.y - 8, width: wide, height: 16, rx: 4}), s("text", {class: "chip-text", x: at.x, y: at.y}, text)];
 }
 
+// The part of the plane that all points are in, with room for names.
+function around(points) {
+  if (points.length === 0) return [0, 0, ...SIZE];
+  const low = (axis) => Math.min(...points.map((p) => p[axis])), high = (axis) => Math.max(...points.map((p) => p[axis]));
+  const wide = Math.max(high("x") - low("x") + 110, 300), tall = Math.max(high("y") - low("y") + 80, 240);
+  return [(low("x") + high("x") - wide) / 2, (low("y") + high("y") - tall) / 2, wide, tall];
+}
+
 const DEAD = {down: "down", admin_down: "off"};
 
 export class WeatherMap {
@@ -48,10 +56,10 @@ export class WeatherMap {
     this.open = open;
     this.scene = s("g");
     this.svg = s("svg", {viewBox: `0 0 ${SIZE[0]} ${SIZE[1]}`, role: "group", "aria-label": "Map of the topology"}, this.scene);
-    this.box = [0, 0, ...SIZE];
+    this.box = this.home = [0, 0, ...SIZE];
     const button = (label, text, act) => h("button", {type: "button", "aria-label": label, title: label, onclick: act}, text);
     this.element = h("div", {class: "map"}, this.svg, h("div", {class: "tools"},
-      button("Closer", "+", () => this.zoom(0.8)), button("Farther", "−", () => this.zoom(1.25)), button("Whole map", "⤢", () => this.show([0, 0, ...SIZE]))));
+      button("Closer", "+", () => this.zoom(0.8)), button("Farther", "−", () => this.zoom(1.25)), button("Whole map", "⤢", () => this.show(this.home))));
     this.svg.addEventListener("wheel", (event) => { event.preventDefault(); this.zoom(event.deltaY > 0 ? 1.12 : 0.89, event); }, {passive: false});
     this.svg.addEventListener("pointerdown", (event) => this.drag(event));
     this.svg.addEventListener("keydown", (event) => this.key(event));
@@ -62,7 +70,7 @@ export class WeatherMap {
   zoom(factor, event) {
     const [x, y, w, height] = this.box, bounds = this.svg.getBoundingClientRect();
     const fx = event ? (event.clientX - bounds.left) / bounds.width : 0.5, fy = event ? (event.clientY - bounds.top) / bounds.height : 0.5;
-    const wide = Math.max(60, Math.min(SIZE[0] * 2, w * factor)), high = wide * height / w;
+    const wide = Math.max(60, Math.min(this.home[2] * 2, w * factor)), high = wide * height / w;
     this.show([x + (w - wide) * fx, y + (height - high) * fy, wide, high]);
   }
 
@@ -84,7 +92,11 @@ export class WeatherMap {
   // share(link, direction) is what a half shows; undefined: not known. way: {links: Set, ends: Set} to bring out.
   draw(topology, share, way) {
     const key = topology.topology_id + topology.version;
-    if (this.key_ !== key) { this.places = place(topology.nodes, topology.links); this.key_ = key; }
+    if (this.key_ !== key) {
+      this.places = place(topology.nodes, topology.links);
+      this.key_ = key;
+      this.show(this.home = around([...this.places.values()]));
+    }
     const focused = document.activeElement?.dataset?.link, offset = offsets(topology.links), many = topology.links.length > 250;
     const edges = topology.links.filter((l) => this.places.has(l.a) && this.places.has(l.z)).map((link) => this.edge(link, share, way, offset(link), many));
     const nodes = topology.nodes.map((node) => {
