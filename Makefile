@@ -2,7 +2,7 @@
 BUILD ?= build
 MESON_ARGS ?=
 
-.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-topology bench-learners bench-path bench-serve bench-failures lint format asan tsan fuzz soak-history cover install uninstall deb test-deb clean
+.PHONY: all deps demo test bench bench-plugin bench-history bench-forecast bench-accuracy bench-topology bench-learners bench-path bench-serve bench-failures bench-dashboard lint format asan tsan fuzz soak-history cover install uninstall deb test-deb clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -20,7 +20,7 @@ demo: deps all
 test: deps all
 	@tools/run-tests $(BUILD)
 
-bench: bench-plugin bench-history bench-forecast bench-path bench-serve bench-failures
+bench: bench-plugin bench-history bench-forecast bench-path bench-serve bench-failures bench-dashboard
 
 # Prometheus and VictoriaMetrics take part when they are installed (prometheus victoria-metrics)
 bench-history: deps all
@@ -44,6 +44,10 @@ bench-topology: all
 # Forest and boosting against scikit-learn and xgboost, where they are installed (python3-sklearn python3-xgboost)
 bench-learners: deps all
 	@/usr/bin/python3 tests/bench/bench_learners.py --build $(BUILD) $(ARGS)
+
+# ARGS="--streams 1000" and so on
+bench-dashboard: deps all
+	@/usr/bin/python3 tests/bench/bench_dashboard.py --build $(BUILD) $(ARGS)
 
 # igraph, LEMON and Boost take part when they are installed (libigraph-dev liblemon-dev libboost-graph-dev);
 # ARGS="--large FILE..." adds half a million nodes, and topologies of your own
