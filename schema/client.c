@@ -166,7 +166,9 @@ int client_call(struct client *client, enum op op, const void *request, void *re
 		if (head.error == NULL)
 			return status_set(status, STATUS_INTERNAL, "%s refused without a reason",
 			                  client->endpoint);
-		return status_set(status, status_from_name(head.error->code), "%s", head.error->message);
+		rc = status_set(status, status_from_name(head.error->code), "%s", head.error->message);
+		status_name_link(status, head.error->link_id, head.error->direction);
+		return rc;
 	}
 	if ((rc = document_read(document, requests[op].reply, reply, status)) < 0)
 		return rc;

@@ -16,3 +16,14 @@ int document_new(struct document **ret);
 
 // A number in any encoding that holds one. Returns 0, -ERANGE when it isn't finite, or -EINVAL.
 int object_to_real(const msgpack_object *, double *ret);
+
+// A failure as it goes into a reply; it points into the status.
+static inline struct failure failure_of(const struct status *status) {
+	struct failure failure = {.code = status_name(status->code), .message = status->message};
+
+	if (status->link_id[0] == '\0')
+		return failure;
+	failure.link_id = status->link_id;
+	SET(&failure, failure, direction, status->direction);
+	return failure;
+}

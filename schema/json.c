@@ -392,7 +392,7 @@ int reply_to_json(const struct message *reply, const char *id, const void *body,
 }
 
 int reply_error_to_json(const struct status *status, const char *id, char **ret) {
-	struct failure failure = {.code = status_name(status->code), .message = status->message};
+	struct failure failure = failure_of(status);
 	struct reply_head head = {.ok = false, .id = id, .error = &failure};
 
 	return parts_to_json(&(struct part){&reply_head_message, &head}, 1, false, ret);

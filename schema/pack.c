@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "codec.h"
 
+#include "document.h"
+
 #include "writer.h"
 
 #include <errno.h>
@@ -117,7 +119,7 @@ int reply_encode(const struct message *reply, const char *id, const void *body, 
 }
 
 int reply_encode_error(const struct status *status, const char *id, struct bytes *ret) {
-	struct failure failure = {.code = status_name(status->code), .message = status->message};
+	struct failure failure = failure_of(status);
 	struct reply_head head = {.ok = false, .id = id, .error = &failure};
 
 	return encode_parts(&(struct part){&reply_head_message, &head}, 1, ret);

@@ -66,12 +66,20 @@ int status_set(struct status *status, enum status_code code, const char *format,
 
 	if (status != NULL) {
 		status->code = code;
+		status->link_id[0] = '\0';
 		va_start(arguments, format);
 		vsnprintf(status->message, sizeof(status->message), format, arguments);
 		va_end(arguments);
 		trim_to_character(status->message);
 	}
 	return -errnos[code];
+}
+
+void status_name_link(struct status *status, const char *link_id, int direction) {
+	if (status == NULL || link_id == NULL)
+		return;
+	snprintf(status->link_id, sizeof(status->link_id), "%s", link_id);
+	status->direction = direction;
 }
 
 void status_prefix(struct status *status, const char *format, ...) {

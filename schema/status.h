@@ -10,10 +10,13 @@ enum status_code {
 };
 
 #define STATUS_MESSAGE_SIZE 512
+#define STATUS_LINK_SIZE    256
 
 struct status {
 	enum status_code code;
 	char message[STATUS_MESSAGE_SIZE];
+	char link_id[STATUS_LINK_SIZE]; // the link that refuses; empty: none
+	int direction;                  // of it
 };
 
 // "INVALID_ARGUMENT" and so on.
@@ -29,6 +32,9 @@ const char *status_help(enum status_code code);
 // can say `return status_set(status, STATUS_NOT_FOUND, "link '%s' does not exist", id);`.
 int status_set(struct status *status, enum status_code code, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+// Names the link that refuses, beside the message. NULL is fine for both.
+void status_name_link(struct status *status, const char *link_id, int direction);
 
 // Puts "prefix" before the message, as a file name before what is wrong in it.
 void status_prefix(struct status *status, const char *format, ...) __attribute__((format(printf, 2, 3)));

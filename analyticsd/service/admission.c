@@ -352,8 +352,11 @@ static int look(void *context, const struct link_record *record) {
 }
 
 static int refuse(const struct admission *admission, const struct link_evidence *link, const char *why) {
-	return status_set(admission->call->status, STATUS_ABORTED, "link '%s' %s: %s", link->link_id,
-	                  choice_word(&directions_choices, link->direction), why);
+	int rc = status_set(admission->call->status, STATUS_ABORTED, "link '%s' %s: %s", link->link_id,
+	                    choice_word(&directions_choices, link->direction), why);
+
+	status_name_link(admission->call->status, link->link_id, link->direction);
+	return rc;
 }
 
 static int check_state(const struct admission *admission, const struct link_evidence *link,

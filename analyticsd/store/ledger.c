@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "ledger.h"
 
+#include "clock.h"
 #include "state_private.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BPS_PER_GBPS 1e9
+#define BPS_PER_GBPS  1e9
+#define PRUNE_SECONDS INT64_C(3600)
 
 int64_t ledger_bps(double gbps) {
 	return llround(gbps * BPS_PER_GBPS);
@@ -86,11 +88,32 @@ int ledger_find_admission(struct state *state, const char *request_id, struct by
 	return 1;
 }
 
+// Forgets answers that nobody will ask for again, now and then. Those of services that have not ended stay: asked
+// again they would be admitted twice.
+static int prune_admissions(struct state *state, int64_t now_ns, struct status *status) {
+	static const char sql[] =
+	        "DELETE FROM admission WHERE made_ns < ?1 AND NOT EXISTS (SELECT 1 FROM service WHERE"
+	        " service.request_id = admission.request_id AND coalesce(released_ns, end_ns, ?1) >= ?1)";
+	const int64_t since_ns = now_ns - LEDGER_ANSWERS_SECONDS * NS_PER_SECOND;
+	int rc;
+
+	if (now_ns - state->pruned_ns < PRUNE_SECONDS * NS_PER_SECOND)
+		return 0;
+	if ((rc = db_prepare(state->db, sql, &state->prune_admissions, status)) < 0 ||
+	    (rc = db_bind(state->prune_admissions, "i", since_ns)) < 0 ||
+	    (rc = db_run(state->prune_admissions, status)) < 0)
+		return rc;
+	state->pruned_ns = now_ns;
+	return 0;
+}
+
 int ledger_keep_admission(struct state *state, const char *request_id, int64_t now_ns,
                           const struct bytes *content, const struct bytes *reply, struct status *status) {
 	sqlite3_stmt **statement = &state->keep_admission;
 	int rc;
 
+	if ((rc = prune_admissions(state, now_ns, status)) < 0)
+		return rc;
 	if ((rc = db_prepare(
 	             state->db,
 	             "INSERT INTO admission (request_id, made_ns, content, reply) VALUES (?, ?, ?, ?)",

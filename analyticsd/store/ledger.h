@@ -23,8 +23,9 @@ int ledger_end(struct state *, int rc, struct status *status);
 // +1 at each change. It is read before anything else, as nothing changes it between begin and end.
 int ledger_version(struct state *, int64_t *ret, struct status *status);
 
-// What was asked and answered under this request id; the caller frees both. Returns 1, 0, or a negative
-// errno.
+// What was asked and answered under this request id; the caller frees both. Kept for LEDGER_ANSWERS_SECONDS, and as
+// long as the service has not ended so long ago. Returns 1, 0, or a negative errno.
+#define LEDGER_ANSWERS_SECONDS INT64_C(2592000) // 30 days
 int ledger_find_admission(struct state *, const char *request_id, struct bytes *ret_content,
                           struct bytes *ret_reply, struct status *status);
 int ledger_keep_admission(struct state *, const char *request_id, int64_t now_ns, const struct bytes *content,

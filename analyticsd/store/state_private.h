@@ -13,11 +13,12 @@ struct state {
 	sqlite3_stmt *read_topology, *each_node, *each_link, *one_link, *each_port, *each_topology,
 	        *each_binding, *one_binding;
 	// ledger.c
-	sqlite3_stmt *read_version, *bump_version, *find_admission, *keep_admission, *insert_service,
-	        *name_service, *change_service, *insert_hold, *close_holds, *release_service, *each_hold,
-	        *each_reservation, *each_service, *each_hop, *insert_meter, *read_meter, *note_expiry,
-	        *each_expired, *is_member, *was_held, *one_service, *any_expired, *held_topology,
-	        *held_orphan;
+	int64_t pruned_ns; // when answers were last forgotten
+	sqlite3_stmt *read_version, *bump_version, *find_admission, *keep_admission, *prune_admissions,
+	        *insert_service, *name_service, *change_service, *insert_hold, *close_holds, *release_service,
+	        *each_hold, *each_reservation, *each_service, *each_hop, *insert_meter, *read_meter,
+	        *note_expiry, *each_expired, *is_member, *was_held, *one_service, *any_expired,
+	        *held_topology, *held_orphan;
 };
 
 // One change, all of it or nothing: state_end() commits when 'rc' is 0, takes everything back otherwise, and returns

@@ -118,6 +118,12 @@ def test_a_link_without_room_is_named_and_nothing_is_taken(daemon):
     code, message = refusal(reserve, daemon, "r1", 9, "BC", "AB")
     assert code == "ABORTED" and "'AB' forward" in message and "8 of 9 Gbps" in message
     assert services(daemon) == [] and "reserved_gbps" not in link(daemon, "BC")
+    with pytest.raises(Refused) as refused:
+        reserve(daemon, "r1", 9, "BC", "AB")
+    assert (refused.value.error["link_id"], refused.value.error["direction"]) == ("AB", "forward")
+    with pytest.raises(Refused) as refused:
+        reserve(daemon, "r1", -1, "BC")
+    assert "link_id" not in refused.value.error
     assert reserve(daemon, "r1", 9, "BC")["service_id"], "a request that was refused may come again"
 
 

@@ -354,6 +354,29 @@ Test(ledger, an_answer_is_kept_with_its_request) {
 	bytes_fini(&found_reply);
 }
 
+static bool is_known(const char *request_id) {
+	struct bytes content = {0}, reply = {0};
+	int rc = ledger_find_admission(state, request_id, &content, &reply, &status);
+
+	cr_assert_geq(rc, 0);
+	bytes_fini(&content);
+	bytes_fini(&reply);
+	return rc == 1;
+}
+
+Test(ledger, answers_are_forgotten_after_their_time, .init = setup, .fini = teardown) {
+	const int64_t kept_ns = LEDGER_ANSWERS_SECONDS * NS_PER_SECOND, now_ns = 2 * kept_ns;
+	uint8_t asked[] = {1};
+	struct bytes content = {asked, 1};
+
+	cr_assert_eq(ledger_keep_admission(state, "old", now_ns - kept_ns - 1, &content, &content, &status),
+	             0);
+	cr_assert_eq(ledger_keep_admission(state, "young", now_ns - kept_ns, &content, &content, &status), 0);
+	cr_assert_eq(ledger_keep_admission(state, "new", now_ns, &content, &content, &status), 0);
+	cr_assert_not(is_known("old"));
+	cr_assert(is_known("young") && is_known("new"));
+}
+
 // ---- topologies whose links are held
 
 static int set_topology(const char *topology_id, bool with_link, bool bidirectional, int64_t now) {
