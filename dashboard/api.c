@@ -92,6 +92,8 @@ int api_decode(const struct route *route, struct document *reply, const char *id
 		status_set(&refusal,
 		           head.error != NULL ? status_from_name(head.error->code) : STATUS_INTERNAL, "%s",
 		           head.error != NULL ? head.error->message : "refused without a reason");
+		if (head.error != NULL)
+			status_name_link(&refusal, head.error->link_id, head.error->direction);
 		*ret_status = refusal.code;
 		return reply_error_to_json(&refusal, id, ret);
 	}
