@@ -364,7 +364,7 @@ static bool is_known(const char *request_id) {
 	return rc == 1;
 }
 
-Test(ledger, answers_are_forgotten_after_their_time, .init = setup, .fini = teardown) {
+Test(ledger, answers_are_forgotten_after_their_time) {
 	const int64_t kept_ns = LEDGER_ANSWERS_SECONDS * NS_PER_SECOND, now_ns = 2 * kept_ns;
 	uint8_t asked[] = {1};
 	struct bytes content = {asked, 1};
