@@ -113,14 +113,6 @@ struct argument_writer {
 	bool failed;
 };
 
-static const struct field *find_field(const struct message *message, const char *name) {
-	for (size_t i = 0; i < message->n_fields; i++) {
-		if (strcmp(message->fields[i].name, name) == 0)
-			return &message->fields[i];
-	}
-	return NULL;
-}
-
 static bool refuse_argument(struct argument_writer *writer, const char *name, const char *why) {
 	status_set(writer->status, STATUS_INVALID_ARGUMENT, "%.100s: %s", name, why);
 	writer->failed = true;
@@ -129,7 +121,7 @@ static bool refuse_argument(struct argument_writer *writer, const char *name, co
 
 static bool write_argument(void *context, const char *name, const char *value) {
 	struct argument_writer *writer = context;
-	const struct field *field = find_field(writer->route->request, name);
+	const struct field *field = message_field(writer->route->request, name);
 	bool is_id = strcmp(name, "id") == 0;
 	double number;
 

@@ -386,7 +386,7 @@ int event_to_json(const char *topic, const char *error, const struct message *me
 }
 
 int reply_to_json(const struct message *reply, const char *id, const void *body, bool indent, char **ret) {
-	struct reply_head head = {.ok = true, .id = id};
+	struct reply_head head = {.ok = true, .id = message_reply_id(reply, id)};
 
 	return parts_to_json((struct part[]){{&reply_head_message, &head}, {reply, body}}, 2, indent, ret);
 }

@@ -254,3 +254,17 @@ void message_init(const struct message *message, void *body) {
 		}
 	}
 }
+
+const struct field *message_field(const struct message *message, const char *name) {
+	for (size_t i = 0; i < message->n_fields; i++) {
+		if (strcmp(message->fields[i].name, name) == 0)
+			return &message->fields[i];
+	}
+	return NULL;
+}
+
+const char *message_reply_id(const struct message *reply, const char *id) {
+	const struct field *own = message_field(reply, "id");
+
+	return own != NULL && own->presence == FIELD_REQUIRED ? NULL : id;
+}

@@ -153,6 +153,13 @@ struct message {
 	size_t size; // of the structure
 };
 
+// The field of that name, or NULL.
+const struct field *message_field(const struct message *, const char *name);
+
+// A request's id as it goes into a reply: NULL where every such reply has an `id` of its own, as a link has. A map has
+// each key once.
+const char *message_reply_id(const struct message *reply, const char *id);
+
 // extern const struct message sample_message; and enum { sample_v, sample_host, ... }: the bits of 'has';
 // sample_init() zeroes the structure and sets its defaults.
 void message_init(const struct message *, void *body);

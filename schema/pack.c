@@ -113,7 +113,7 @@ int request_encode(enum op op, const char *id, const void *body, struct bytes *r
 }
 
 int reply_encode(const struct message *reply, const char *id, const void *body, struct bytes *ret) {
-	struct reply_head head = {.ok = true, .id = id};
+	struct reply_head head = {.ok = true, .id = message_reply_id(reply, id)};
 
 	return encode_parts((struct part[]){{&reply_head_message, &head}, {reply, body}}, 2, ret);
 }

@@ -61,6 +61,17 @@ def test_an_id_comes_back_in_reply_and_error(daemon):
     client.close()
 
 
+def test_a_reply_with_an_id_of_its_own_has_each_key_once(daemon):
+    daemon.ask("SetTopology", topology_id="t", nodes=NODES, links=LINKS)
+    with zmq.Context() as context, context.socket(zmq.REQ) as asking:
+        asking.linger = 0
+        asking.connect(daemon.api)
+        asking.send(msgpack.packb({"op": "SetLink", "id": "r3", "link_id": "AB", "total_capacity_gbps": 4}))
+        assert asking.poll(30000)
+        pairs = msgpack.unpackb(asking.recv(), object_pairs_hook=lambda pairs: pairs)
+    assert [value for key, value in pairs if key == "id"] == ["AB"] and dict(pairs)["total_capacity_gbps"] == 4
+
+
 @pytest.mark.parametrize("frame", [
     b"", b"\xdd\xe2\x8b\xe2\x01", b"\xc1", b"\x93\x01\x02", msgpack.packb([1, 2]), msgpack.packb("Ping"),
     msgpack.packb({"op": 5}), msgpack.packb({}), msgpack.packb({"op": "Ping"})[:-2], msgpack.packb({"op": "Ping"}) + b"x",
