@@ -154,8 +154,8 @@ static int admit(const struct admission *admission, const struct bytes *content,
 		return -ENOMEM;
 	if ((rc = message_encode(&reserve_reply_message, reply, &answer)) < 0)
 		return rc;
-	return ledger_keep_admission(call->worker->state, admission->request->request_id, call->now_ns,
-	                             content, &answer, call->status);
+	return ledger_keep_admission(call->worker->state, admission->request->request_id, admitted.service_id,
+	                             call->now_ns, content, &answer, call->status);
 }
 
 // In one transaction; another client may have sent the same request meanwhile. Returns 1 when it was answered

@@ -93,7 +93,7 @@ int ledger_find_admission(struct state *state, const char *request_id, struct by
 static int prune_admissions(struct state *state, int64_t now_ns, struct status *status) {
 	static const char sql[] =
 	        "DELETE FROM admission WHERE made_ns < ?1 AND NOT EXISTS (SELECT 1 FROM service WHERE"
-	        " service.request_id = admission.request_id AND coalesce(released_ns, end_ns, ?1) >= ?1)";
+	        " service.service_id = admission.service_id AND coalesce(released_ns, end_ns, ?1) >= ?1)";
 	const int64_t since_ns = now_ns - LEDGER_ANSWERS_SECONDS * NS_PER_SECOND;
 	int rc;
 
@@ -107,19 +107,19 @@ static int prune_admissions(struct state *state, int64_t now_ns, struct status *
 	return 0;
 }
 
-int ledger_keep_admission(struct state *state, const char *request_id, int64_t now_ns,
+int ledger_keep_admission(struct state *state, const char *request_id, const char *service_id, int64_t now_ns,
                           const struct bytes *content, const struct bytes *reply, struct status *status) {
 	sqlite3_stmt **statement = &state->keep_admission;
 	int rc;
 
 	if ((rc = prune_admissions(state, now_ns, status)) < 0)
 		return rc;
-	if ((rc = db_prepare(
-	             state->db,
-	             "INSERT INTO admission (request_id, made_ns, content, reply) VALUES (?, ?, ?, ?)",
-	             statement, status)) < 0 ||
-	    (rc = db_bind(*statement, "ti", request_id, now_ns)) < 0 ||
-	    (rc = bind_blob(*statement, 3, content)) < 0 || (rc = bind_blob(*statement, 4, reply)) < 0)
+	if ((rc = db_prepare(state->db,
+	                     "INSERT INTO admission (request_id, service_id, made_ns, content, reply) VALUES "
+	                     "(?, ?, ?, ?, ?)",
+	                     statement, status)) < 0 ||
+	    (rc = db_bind(*statement, "tti", request_id, service_id, now_ns)) < 0 ||
+	    (rc = bind_blob(*statement, 4, content)) < 0 || (rc = bind_blob(*statement, 5, reply)) < 0)
 		return rc;
 	return db_run(*statement, status);
 }

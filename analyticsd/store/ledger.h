@@ -28,8 +28,8 @@ int ledger_version(struct state *, int64_t *ret, struct status *status);
 #define LEDGER_ANSWERS_SECONDS INT64_C(2592000) // 30 days
 int ledger_find_admission(struct state *, const char *request_id, struct bytes *ret_content,
                           struct bytes *ret_reply, struct status *status);
-int ledger_keep_admission(struct state *, const char *request_id, int64_t now_ns, const struct bytes *content,
-                          const struct bytes *reply, struct status *status);
+int ledger_keep_admission(struct state *, const char *request_id, const char *service_id, int64_t now_ns,
+                          const struct bytes *content, const struct bytes *reply, struct status *status);
 
 // A request that may be admitted, with its times settled.
 struct ledger_entry {

@@ -94,6 +94,11 @@ static const char *const migrations[] = {
         "NULL,"
         " trained_ns INTEGER NOT NULL, refits INTEGER NOT NULL, request BLOB NOT NULL, summary BLOB NOT NULL,"
         " model BLOB NOT NULL);",
+
+        // The answers to all requests that made or changed a service stay as long as it.
+        "ALTER TABLE admission ADD COLUMN service_id TEXT;"
+        "UPDATE admission SET service_id ="
+        " (SELECT service_id FROM service WHERE service.request_id = admission.request_id);",
 };
 
 static const struct db_schema schema = {

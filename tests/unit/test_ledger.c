@@ -345,11 +345,11 @@ Test(ledger, an_answer_is_kept_with_its_request) {
 	struct bytes content = {asked, 2}, reply = {answered, 1}, found_content, found_reply;
 
 	cr_assert_eq(ledger_find_admission(state, "r", &found_content, &found_reply, &status), 0);
-	cr_assert_eq(ledger_keep_admission(state, "r", 1, &content, &reply, &status), 0);
+	cr_assert_eq(ledger_keep_admission(state, "r", "svc-1", 1, &content, &reply, &status), 0);
 	cr_assert_eq(ledger_find_admission(state, "r", &found_content, &found_reply, &status), 1);
 	cr_assert_arr_eq(found_content.data, asked, 2);
 	cr_assert_arr_eq(found_reply.data, answered, 1);
-	cr_assert_lt(ledger_keep_admission(state, "r", 1, &content, &reply, &status), 0, "once");
+	cr_assert_lt(ledger_keep_admission(state, "r", "svc-1", 1, &content, &reply, &status), 0, "once");
 	bytes_fini(&found_content);
 	bytes_fini(&found_reply);
 }
@@ -369,12 +369,37 @@ Test(ledger, answers_are_forgotten_after_their_time) {
 	uint8_t asked[] = {1};
 	struct bytes content = {asked, 1};
 
-	cr_assert_eq(ledger_keep_admission(state, "old", now_ns - kept_ns - 1, &content, &content, &status),
+	cr_assert_eq(ledger_keep_admission(state, "old", "svc-1", now_ns - kept_ns - 1, &content, &content,
+	                                   &status),
 	             0);
-	cr_assert_eq(ledger_keep_admission(state, "young", now_ns - kept_ns, &content, &content, &status), 0);
-	cr_assert_eq(ledger_keep_admission(state, "new", now_ns, &content, &content, &status), 0);
+	cr_assert_eq(
+	        ledger_keep_admission(state, "young", "svc-1", now_ns - kept_ns, &content, &content, &status),
+	        0);
+	cr_assert_eq(ledger_keep_admission(state, "new", "svc-1", now_ns, &content, &content, &status), 0);
 	cr_assert_not(is_known("old"));
 	cr_assert(is_known("young") && is_known("new"));
+}
+
+Test(ledger, each_answer_about_a_service_stays_while_it_has_not_ended) {
+	const int64_t now_ns = 2 * LEDGER_ANSWERS_SECONDS * NS_PER_SECOND;
+	struct link_direction links[] = {{.link_id = "AB"}};
+	struct reserve_request first = make_request("first", links, 1),
+	                       change = make_request("change", links, 1);
+	uint8_t asked[] = {1};
+	struct bytes content = {asked, 1};
+	struct ledger_admitted admitted = admit(&first, 1, 2, INT64_MAX);
+
+	cr_assert_eq(
+	        ledger_keep_admission(state, "first", admitted.service_id, 1, &content, &content, &status),
+	        0);
+	change.service_id = admitted.service_id;
+	admit(&change, 3, 4, INT64_MAX);
+	cr_assert_eq(
+	        ledger_keep_admission(state, "change", admitted.service_id, 3, &content, &content, &status),
+	        0);
+	cr_assert_eq(ledger_keep_admission(state, "other", "svc-other", now_ns, &content, &content, &status),
+	             0);
+	cr_assert(is_known("first") && is_known("change"), "asked again they would be admitted twice");
 }
 
 // ---- topologies whose links are held
