@@ -20,7 +20,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
-const char *argp_program_version = "analyticsd " LINKCAST_VERSION;
+// argp looks for it from its own library
+__attribute__((visibility("default"))) const char *argp_program_version = "analyticsd " LINKCAST_VERSION;
 
 enum {
 	EXIT_WRONG_USAGE = 2,

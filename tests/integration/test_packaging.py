@@ -113,6 +113,12 @@ def test_a_man_page_has_every_option_of_its_program(page):
     assert "@OPTIONS@" not in roff and "@COMMANDS@" not in roff
 
 
+@pytest.mark.parametrize("program", PAGES.values())
+def test_a_program_tells_its_version(program):
+    said = subprocess.run([os.path.join(build_folder(), program), "--version"], check=True, capture_output=True, text=True)
+    assert re.fullmatch(os.path.basename(program) + r" \d+\.\d+\.\d+\n", said.stdout)
+
+
 def complete(*words):
     """What bash offers after these words."""
     program = os.path.basename(words[0])
