@@ -181,21 +181,21 @@ static double most_of(const double *values, size_t n, double most) {
 	return most;
 }
 
-static void draw_detail(const struct screen *screen, const struct snapshot *snapshot,
-                        const struct snapshot_wish *wish) {
+static void draw_detail(const struct screen *screen, const struct snapshot *snapshot) {
+	const struct snapshot_wish *wish = &snapshot->wish;
 	const struct link_forecast *forecast = snapshot->detail.forecast;
 	size_t n_past = snapshot->detail.n_past, n_next;
 	CLEANUP(freep) double *values = NULL;
 	char past[DURATION_TEXT_SIZE], next[DURATION_TEXT_SIZE];
 	double top;
 
+	if (forecast == NULL) {
+		mvprintw(LINE_HEAD, 0, "asking ...");
+		return;
+	}
 	attrset(A_BOLD);
 	mvprintw(LINE_HEAD, 0, "%s, %s", wish->link_id, choice_word(&directions_choices, wish->direction));
 	attrset(A_NORMAL);
-	if (forecast == NULL) {
-		mvprintw(LINE_LIST, 0, "asking ...");
-		return;
-	}
 	n_next = forecast->n_series;
 	values = calloc(n_past + 2 * n_next + 1, sizeof(*values));
 	if (values == NULL)
@@ -223,7 +223,7 @@ static void draw_detail(const struct screen *screen, const struct snapshot *snap
 	if (forecast->fallback_reason != NULL)
 		mvprintw(LINE_LIST + 2, 0, "because: %s", forecast->fallback_reason);
 	text_from_seconds(wish->past_seconds, past);
-	text_from_seconds(snapshot->window_seconds, next);
+	text_from_seconds(wish->window_seconds, next);
 	mvprintw(LINE_LIST + 4, 0, "used, last %s (0 to %.3g Gbps)", past, top);
 	draw_sparkline(screen, LINE_LIST + 5, values, n_past, top);
 	mvprintw(LINE_LIST + 7, 0, "forecast, next %s: middle, and upper end of the band", next);
@@ -241,9 +241,6 @@ static void draw_tabs(const struct screen *screen) {
 	if (screen->typing || screen->filter[0] != '\0')
 		printw("  filter: %s%s", screen->filter, screen->typing ? "_" : "");
 }
-
-// What was wished for last is what a detail is of.
-static struct snapshot_wish drawn_wish;
 
 void screen_draw(struct screen *screen, const struct snapshot *snapshot) {
 	char summary[VIEW_CELL_SIZE];
@@ -263,7 +260,7 @@ void screen_draw(struct screen *screen, const struct snapshot *snapshot) {
 	if (view_rows(&views[screen->kind], snapshot, &screen->order[screen->kind], &screen->rows,
 	              &screen->n_rows) == 0) {
 		if (screen->detail)
-			draw_detail(screen, snapshot, &drawn_wish);
+			draw_detail(screen, snapshot);
 		else
 			draw_list(screen, snapshot);
 	}
@@ -411,6 +408,5 @@ enum screen_answer screen_keys(struct screen *screen, const struct snapshot *sna
 		else
 			changed = take_key(screen, snapshot, key, wish) || changed;
 	}
-	drawn_wish = *wish;
 	return changed ? SCREEN_WISH : SCREEN_GO_ON;
 }

@@ -64,7 +64,7 @@ static int take_topology(struct snapshot *snapshot, struct client *client, const
 
 	topology_forecast_query_init(&query);
 	query.topology_id = topology_id;
-	query.forecast_window_seconds = snapshot->window_seconds;
+	query.forecast_window_seconds = snapshot->wish.window_seconds;
 	query.series = true;
 	query.limit = LIMIT_PAGE;
 	do {
@@ -132,7 +132,8 @@ static int take_alerts(struct snapshot *snapshot, struct client *client) {
 	return 0;
 }
 
-static int take_detail(struct snapshot *snapshot, struct client *client, const struct snapshot_wish *wish) {
+static int take_detail(struct snapshot *snapshot, struct client *client) {
+	const struct snapshot_wish *wish = &snapshot->wish;
 	struct kpi_query query;
 	struct kpi_series series;
 	int rc;
@@ -163,9 +164,9 @@ struct snapshot *snapshot_take(struct client *client, const struct snapshot_wish
 	if (snapshot == NULL)
 		return NULL;
 	snapshot->at_ns = now_ns;
-	snapshot->window_seconds = wish->window_seconds;
+	snapshot->wish = *wish;
 	if (take_ports(snapshot, client) == 0 && take_alerts(snapshot, client) == 0 &&
 	    take_links(snapshot, client) == 0 && wish->link_id[0] != '\0')
-		(void)take_detail(snapshot, client, wish);
+		(void)take_detail(snapshot, client);
 	return snapshot;
 }

@@ -24,6 +24,13 @@ struct top_detail {
 	size_t n_past;
 };
 
+struct snapshot_wish {
+	double window_seconds;
+	char link_id[LIMIT_ID_SIZE + 1]; // of the detail; "": none
+	enum directions direction;
+	double past_seconds, step_seconds; // of the detail
+};
+
 struct snapshot {
 	struct document **documents; // what all the rest points into
 	size_t n_documents;
@@ -36,15 +43,8 @@ struct snapshot {
 	struct top_detail detail;
 	size_t n_sources, n_live;
 	int64_t at_ns;
-	double window_seconds;
-	char error[512]; // why there is nothing, or not all; "": all is there
-};
-
-struct snapshot_wish {
-	double window_seconds;
-	char link_id[LIMIT_ID_SIZE + 1]; // of the detail; "": none
-	enum directions direction;
-	double past_seconds, step_seconds; // of the detail
+	struct snapshot_wish wish; // that it answers
+	char error[512];           // why there is nothing, or not all; "": all is there
 };
 
 // Asks for everything. What fails is told in 'error'; what came before it is there. Returns NULL without memory.

@@ -349,7 +349,7 @@ void view_summary(const struct snapshot *snapshot, char *text, size_t size) {
 	snprintf(text, size,
 	         "%zu of %zu sources live, %zu ports, %zu link directions, %zu alerts; peak of the next %s",
 	         snapshot->n_live, snapshot->n_sources, snapshot->n_ports, snapshot->n_links, active,
-	         text_from_seconds(snapshot->window_seconds, window));
+	         text_from_seconds(snapshot->wish.window_seconds, window));
 }
 
 static int print_view(const struct view *view, const struct snapshot *snapshot,
