@@ -230,20 +230,47 @@ int handle_release(struct call *call, const void *request, void *reply) {
 	return 0;
 }
 
-static int list(struct call *call, const struct services_query *query, struct service_list *ret) {
+// One service, with its decisions where they are asked for.
+static int list_one(struct call *call, const struct services_query *query, const char *service_id,
+                    struct service_list *ret) {
+	const struct decisions_query decisions = {service_id, query->request_id, query->page, query->limit};
 	struct state *state = call->worker->state;
+	struct service_view *view = document_alloc(call->document, sizeof(*view));
+	int64_t next = 0;
 	int rc;
 
+	if (view == NULL)
+		return -ENOMEM;
+	if ((rc = ledger_service(state, service_id, query->evidence, call->now_ns, call->document, view,
+	                         call->status)) < 0 ||
+	    (query->decisions && (rc = ledger_decisions(state, &decisions, call->document, &view->decisions,
+	                                                &view->n_decisions, &next, call->status)) < 0))
+		return rc;
+	if (next != 0)
+		SET(ret, service_list, next_page, next);
+	ret->services = view;
+	ret->n_services = 1;
+	return 0;
+}
+
+static int list(struct call *call, const struct services_query *query, struct service_list *ret) {
+	struct state *state = call->worker->state;
+	const char *service_id = query->service_id;
+	int rc;
+
+	if (query->decisions && query->service_id == NULL && query->request_id == NULL)
+		return status_set(call->status, STATUS_INVALID_ARGUMENT,
+		                  "decisions: needs service_id or request_id");
 	if ((rc = ledger_version(state, &ret->ledger_version, call->status)) < 0)
 		return rc;
-	if (query->service_id == NULL)
-		return ledger_services(state, query, call->now_ns, call->document, ret, call->status);
-	ret->services = document_alloc(call->document, sizeof(*ret->services));
-	if (ret->services == NULL)
-		return -ENOMEM;
-	ret->n_services = 1;
-	return ledger_service(state, query->service_id, query->evidence, call->now_ns, call->document,
-	                      ret->services, call->status);
+	if (query->request_id != NULL) {
+		rc = ledger_service_of(state, query->request_id, call->document, &service_id, call->status);
+		if (rc <= 0 || (query->service_id != NULL && strcmp(service_id, query->service_id) != 0))
+			return rc < 0 ? rc : 0;
+	}
+	return service_id == NULL
+	               ? ledger_services(state, query, call->now_ns, call->document, ret, call->status)
+	               : list_one(call, query, service_id, ret);
 }
 
 int handle_list_services(struct call *call, const void *request, void *reply) {

@@ -88,6 +88,19 @@ int ledger_find_admission(struct state *state, const char *request_id, struct by
 	return 1;
 }
 
+// Decisions go with the answers to their requests.
+static int prune_decisions(struct state *state, int64_t since_ns, struct status *status) {
+	static const char sql[] = "DELETE FROM decision WHERE decided_ns < ?1 AND (SELECT "
+	                          "coalesce(released_ns, end_ns) FROM service"
+	                          " WHERE service.number = decision.number) < ?1";
+	int rc;
+
+	if ((rc = db_prepare(state->db, sql, &state->prune_decisions, status)) < 0 ||
+	    (rc = db_bind(state->prune_decisions, "i", since_ns)) < 0)
+		return rc;
+	return db_run(state->prune_decisions, status);
+}
+
 // Forgets answers that nobody will ask for again, now and then. Those of services that have not ended stay: asked
 // again they would be admitted twice.
 static int prune_admissions(struct state *state, int64_t now_ns, struct status *status) {
@@ -101,7 +114,8 @@ static int prune_admissions(struct state *state, int64_t now_ns, struct status *
 		return 0;
 	if ((rc = db_prepare(state->db, sql, &state->prune_admissions, status)) < 0 ||
 	    (rc = db_bind(state->prune_admissions, "i", since_ns)) < 0 ||
-	    (rc = db_run(state->prune_admissions, status)) < 0)
+	    (rc = db_run(state->prune_admissions, status)) < 0 ||
+	    (rc = prune_decisions(state, since_ns, status)) < 0)
 		return rc;
 	state->pruned_ns = now_ns;
 	return 0;
@@ -164,17 +178,14 @@ struct change {
 	struct ledger_admitted *admitted;
 };
 
-// Binds what a new service and a changed one have in common, columns 1 to 13.
+// Binds what a new service and a changed one have in common, columns 1 to 12.
 static int bind_service(sqlite3_stmt *statement, const struct change *change) {
 	const struct reserve_request *request = change->entry->request;
-	int rc;
 
-	if ((rc = db_bind(statement, "ittttiiidiii", change->admitted->version, request->request_id,
-	                  request->topology_id, request->from, request->to, ledger_bps(request->gbps),
-	                  change->entry->start_ns, change->entry->end_ns, request->quantile,
-	                  (int64_t)request->traffic, change->meter, change->admitted->ledger_version)) < 0)
-		return rc;
-	return bind_blob(statement, 13, change->entry->evidence);
+	return db_bind(statement, "ittttiiidiii", change->admitted->version, request->request_id,
+	               request->topology_id, request->from, request->to, ledger_bps(request->gbps),
+	               change->entry->start_ns, change->entry->end_ns, request->quantile,
+	               (int64_t)request->traffic, change->meter, change->admitted->ledger_version);
 }
 
 static int bind_at(sqlite3_stmt *statement, int index, int64_t value) {
@@ -186,8 +197,8 @@ static int bind_at(sqlite3_stmt *statement, int index, int64_t value) {
 static int insert_service(struct change *change) {
 	static const char sql[] =
 	        "INSERT INTO service (version, request_id, topology_id, from_node, to_node, bps, start_ns,"
-	        " end_ns, quantile, traffic, meter_id, ledger_version, evidence, admitted_ns, expiry_noted)"
-	        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)";
+	        " end_ns, quantile, traffic, meter_id, ledger_version, admitted_ns, expiry_noted)"
+	        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)";
 	struct state *state = change->state;
 	char *service_id = change->admitted->service_id;
 	int rc;
@@ -195,7 +206,7 @@ static int insert_service(struct change *change) {
 	change->admitted->version = 1;
 	if ((rc = db_prepare(state->db, sql, &state->insert_service, change->status)) < 0 ||
 	    (rc = bind_service(state->insert_service, change)) < 0 ||
-	    (rc = bind_at(state->insert_service, 14, change->entry->now_ns)) < 0 ||
+	    (rc = bind_at(state->insert_service, 13, change->entry->now_ns)) < 0 ||
 	    (rc = db_run(state->insert_service, change->status)) < 0)
 		return rc;
 	change->number = sqlite3_last_insert_rowid(state->db);
@@ -247,9 +258,9 @@ static int close_holds(struct state *state, int64_t number, int64_t now_ns, int6
 static int change_service(struct change *change) {
 	static const char sql[] =
 	        "UPDATE service SET version = ?1, request_id = ?2, topology_id = ?3, from_node = ?4,"
-	        " to_node = ?5, bps = ?6, start_ns = CASE WHEN start_ns < ?14 AND ?7 <= ?14 THEN start_ns "
+	        " to_node = ?5, bps = ?6, start_ns = CASE WHEN start_ns < ?13 AND ?7 <= ?13 THEN start_ns "
 	        "ELSE ?7 END, end_ns = ?8, quantile = ?9, traffic = ?10,"
-	        " meter_id = ?11, ledger_version = ?12, evidence = ?13, changed_ns = ?14 WHERE number = ?15";
+	        " meter_id = ?11, ledger_version = ?12, changed_ns = ?13 WHERE number = ?14";
 	const struct ledger_entry *entry = change->entry;
 	struct state *state = change->state;
 	bool ended = false;
@@ -268,8 +279,8 @@ static int change_service(struct change *change) {
 	                      change->status)) < 0 ||
 	    (rc = db_prepare(state->db, sql, &state->change_service, change->status)) < 0 ||
 	    (rc = bind_service(state->change_service, change)) < 0 ||
-	    (rc = bind_at(state->change_service, 14, entry->now_ns)) < 0 ||
-	    (rc = bind_at(state->change_service, 15, change->number)) < 0)
+	    (rc = bind_at(state->change_service, 13, entry->now_ns)) < 0 ||
+	    (rc = bind_at(state->change_service, 14, change->number)) < 0)
 		return rc;
 	return db_run(state->change_service, change->status);
 }
@@ -300,6 +311,24 @@ static int insert_holds(const struct change *change) {
 	return 0;
 }
 
+static int insert_decision(const struct change *change) {
+	static const char sql[] =
+	        "INSERT INTO decision (number, version, verdict, request_id, decided_ns, evidence)"
+	        " VALUES (?, ?, ?, ?, ?, ?)";
+	const struct ledger_entry *entry = change->entry;
+	sqlite3_stmt **statement = &change->state->insert_decision;
+	bool changes = entry->request->service_id != NULL;
+	int rc;
+
+	if ((rc = db_prepare(change->state->db, sql, statement, change->status)) < 0 ||
+	    (rc = db_bind(*statement, "iiiti", change->number, change->admitted->version,
+	                  (int64_t)(changes ? SERVICE_CHANGE_CHANGED : SERVICE_CHANGE_ADMITTED),
+	                  entry->request->request_id, entry->now_ns)) < 0 ||
+	    (rc = bind_blob(*statement, 6, entry->evidence)) < 0)
+		return rc;
+	return db_run(*statement, change->status);
+}
+
 int ledger_admit(struct state *state, const struct ledger_entry *entry, struct ledger_admitted *ret,
                  struct status *status) {
 	struct ledger_admitted admitted = {.service_id = ""};
@@ -310,7 +339,7 @@ int ledger_admit(struct state *state, const struct ledger_entry *entry, struct l
 	    (rc = keep_meter(state, entry->request->meter, &change.meter, status)) < 0)
 		return rc;
 	rc = entry->request->service_id == NULL ? insert_service(&change) : change_service(&change);
-	if (rc < 0 || (rc = insert_holds(&change)) < 0)
+	if (rc < 0 || (rc = insert_holds(&change)) < 0 || (rc = insert_decision(&change)) < 0)
 		return rc;
 	*ret = admitted;
 	return 0;

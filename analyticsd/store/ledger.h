@@ -100,6 +100,21 @@ int ledger_services(struct state *, const struct services_query *, int64_t now_n
 int ledger_service(struct state *, const char *service_id, bool evidence, int64_t now_ns,
                    struct document *memory, struct service_view *ret, struct status *status);
 
+// The service that a request made or changed, as long as the answer to it is kept. Returns 1, 0 when there is none, or
+// a negative errno.
+int ledger_service_of(struct state *, const char *request_id, struct document *memory, const char **ret,
+                      struct status *status);
+
+// Decisions about a service after version 'after', oldest first, at most 'limit' and not more than a frame holds.
+// '*ret_next' is 'after' for the next page; 0: there is none. They are kept until LEDGER_ANSWERS_SECONDS after the
+// service ended.
+struct decisions_query {
+	const char *service_id, *request_id; // request_id: only the one that it asked for; NULL: all
+	int64_t after, limit;
+};
+int ledger_decisions(struct state *, const struct decisions_query *, struct document *memory,
+                     struct service_decision **ret, size_t *ret_n, int64_t *ret_next, struct status *status);
+
 // Services that came to their end and were not given out here before; 'ret' as in ledger_services().
 int ledger_take_expired(struct state *, int64_t now_ns, struct document *memory, struct service_list *ret,
                         struct status *status);

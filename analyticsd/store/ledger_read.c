@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "ledger.h"
 
-#include "state_private.h"
+#include "ledger_private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,8 +21,7 @@ int ledger_version(struct state *state, int64_t *ret, struct status *status) {
 	return 0;
 }
 
-// An array that grows by doubling.
-static int grow(void **array, size_t n, size_t *capacity, size_t size) {
+int ledger_grow(void **array, size_t n, size_t *capacity, size_t size) {
 	size_t larger = *capacity > 0 ? 2 * *capacity : 16;
 	void *moved;
 
@@ -36,7 +35,7 @@ static int grow(void **array, size_t n, size_t *capacity, size_t size) {
 	return 0;
 }
 
-static int keep_texts(struct document *memory, sqlite3_stmt *statement, int first, const char **const *rets,
+int ledger_keep_texts(struct document *memory, sqlite3_stmt *statement, int first, const char **const *rets,
                       size_t n) {
 	int rc;
 
@@ -77,7 +76,7 @@ int ledger_holds(struct state *state, const struct hold_query *query, struct hol
 	                  query->without_service)) < 0)
 		return rc;
 	while ((rc = db_next(*statement, status)) > 0) {
-		if ((rc = grow((void **)&holds, n, &capacity, sizeof(*holds))) < 0)
+		if ((rc = ledger_grow((void **)&holds, n, &capacity, sizeof(*holds))) < 0)
 			break;
 		holds[n++] = (struct hold){
 		        .service = sqlite3_column_int64(*statement, 0),
@@ -148,8 +147,8 @@ int ledger_meter(struct state *state, int64_t meter, struct document *memory, st
 	found.way = sqlite3_column_int(*statement, 3);
 	found.direction = sqlite3_column_int(*statement, 4);
 	found.has = UINT64_C(1) << meter_has_way | UINT64_C(1) << meter_has_direction;
-	rc = keep_texts(memory, *statement, 0,
-	                (const char **const[]){&found.host, &found.name, &found.link_id}, 3);
+	rc = ledger_keep_texts(memory, *statement, 0,
+	                       (const char **const[]){&found.host, &found.name, &found.link_id}, 3);
 	sqlite3_reset(*statement);
 	if (rc == 0)
 		*ret = found;
@@ -183,12 +182,12 @@ int ledger_reservations(struct state *state, const struct reservations_query *qu
 	while ((rc = db_next(*statement, status)) > 0) {
 		struct reservation *at;
 
-		if ((rc = grow((void **)&list, n, &capacity, sizeof(*list))) < 0)
+		if ((rc = ledger_grow((void **)&list, n, &capacity, sizeof(*list))) < 0)
 			break;
 		at = &list[n++];
 		reservation_init(at);
-		if ((rc = keep_texts(memory, *statement, 0,
-		                     (const char **const[]){&at->service_id, &at->link_id}, 2)) < 0)
+		if ((rc = ledger_keep_texts(memory, *statement, 0,
+		                            (const char **const[]){&at->service_id, &at->link_id}, 2)) < 0)
 			break;
 		at->direction = sqlite3_column_int(*statement, 2);
 		at->gbps = ledger_gbps(sqlite3_column_int64(*statement, 3));
@@ -212,10 +211,9 @@ int ledger_reservations(struct state *state, const struct reservations_query *qu
 
 #define SERVICE_COLUMNS                                                                                      \
 	"SELECT s.number, s.version, s.bps, s.start_ns, s.end_ns, s.quantile, s.traffic, s.meter_id,"        \
-	" s.admitted_ns, s.changed_ns, s.released_ns, s.ledger_version, s.evidence, s.service_id,"           \
-	" s.request_id, s.topology_id, s.from_node, s.to_node FROM service s"
-#define EVIDENCE_COLUMN 12
-#define TEXT_COLUMN     13
+	" s.admitted_ns, s.changed_ns, s.released_ns, s.ledger_version, s.service_id, s.request_id,"         \
+	" s.topology_id, s.from_node, s.to_node FROM service s"
+#define TEXT_COLUMN 12
 // In the order of service_states; ?1 is now.
 #define STATE_OF_ROW                                                                                         \
 	"CASE WHEN s.released_ns IS NOT NULL THEN 3 WHEN s.end_ns <= ?1 THEN 2 WHEN s.start_ns > ?1 THEN 0 " \
@@ -226,7 +224,7 @@ struct listing {
 	struct document *memory;
 	struct status *status;
 	int64_t now_ns;
-	bool evidence;
+	size_t *evidence_size; // read so far; NULL: it isn't asked for
 };
 
 static enum service_states state_at(const struct service_view *view, int64_t now_ns) {
@@ -277,19 +275,21 @@ static int read_meter(const struct listing *listing, int64_t meter, struct servi
 	return ledger_meter(listing->state, meter, listing->memory, view->meter, listing->status);
 }
 
-static int read_evidence(const struct listing *listing, sqlite3_stmt *statement, struct service_view *view) {
-	struct document *document;
+// Absent once it was forgotten.
+static int read_evidence(const struct listing *listing, int64_t number, struct service_view *view) {
+	sqlite3_stmt **statement = &listing->state->last_decision;
 	int rc;
 
-	if ((rc = document_from_msgpack(sqlite3_column_blob(statement, EVIDENCE_COLUMN),
-	                                (size_t)sqlite3_column_bytes(statement, EVIDENCE_COLUMN), &document,
-	                                listing->status)) < 0 ||
-	    (rc = document_adopt(listing->memory, document)) < 0)
+	if ((rc = db_prepare(listing->state->db,
+	                     "SELECT evidence FROM decision WHERE number = ? AND version = ?", statement,
+	                     listing->status)) < 0 ||
+	    (rc = db_bind(*statement, "ii", number, view->version)) < 0 ||
+	    (rc = db_next(*statement, listing->status)) <= 0)
 		return rc;
-	view->evidence = document_alloc(listing->memory, sizeof(*view->evidence));
-	if (view->evidence == NULL)
-		return -ENOMEM;
-	return document_read(document, &admission_evidence_message, view->evidence, listing->status);
+	*listing->evidence_size += (size_t)sqlite3_column_bytes(*statement, 0);
+	rc = ledger_read_evidence(*statement, 0, listing->memory, &view->evidence, listing->status);
+	sqlite3_reset(*statement);
+	return rc;
 }
 
 #define SET_TIME(VIEW, FIELD, STATEMENT, COLUMN)                                                             \
@@ -314,17 +314,19 @@ static int read_service(const struct listing *listing, sqlite3_stmt *statement, 
 	SET_TIME(view, released_ns, statement, 10);
 	view->ledger_version = sqlite3_column_int64(statement, 11);
 	view->state = state_at(view, listing->now_ns);
-	if ((rc = keep_texts(listing->memory, statement, TEXT_COLUMN,
-	                     (const char **const[]){&view->service_id, &view->request_id, &view->topology_id,
-	                                            &view->from, &view->to},
-	                     5)) < 0 ||
+	if ((rc = ledger_keep_texts(listing->memory, statement, TEXT_COLUMN,
+	                            (const char **const[]){&view->service_id, &view->request_id,
+	                                                   &view->topology_id, &view->from, &view->to},
+	                            5)) < 0 ||
 	    (rc = read_meter(listing, sqlite3_column_int64(statement, 7), view)) < 0 ||
 	    (rc = read_links(listing, sqlite3_column_int64(statement, 0), view)) < 0)
 		return rc;
-	return listing->evidence ? read_evidence(listing, statement, view) : 0;
+	return listing->evidence_size == NULL
+	               ? 0
+	               : read_evidence(listing, sqlite3_column_int64(statement, 0), view);
 }
 
-// Reads at most 'limit' services; one more row sets the next page.
+// Reads at most 'limit' services, and not more evidence than a frame holds; one more row sets the next page.
 static int collect(const struct listing *listing, sqlite3_stmt *statement, size_t limit,
                    struct service_list *ret) {
 	CLEANUP(freep) struct service_view *views = NULL;
@@ -333,12 +335,13 @@ static int collect(const struct listing *listing, sqlite3_stmt *statement, size_
 	int rc;
 
 	while ((rc = db_next(statement, listing->status)) > 0) {
-		if (n == limit) {
+		if (n == limit || (listing->evidence_size != NULL && n > 0 &&
+		                   *listing->evidence_size > LEDGER_EVIDENCE_SIZE)) {
 			SET(ret, service_list, next_page, last);
 			rc = 0;
 			break;
 		}
-		if ((rc = grow((void **)&views, n, &capacity, sizeof(*views))) < 0 ||
+		if ((rc = ledger_grow((void **)&views, n, &capacity, sizeof(*views))) < 0 ||
 		    (rc = read_service(listing, statement, &views[n++])) < 0)
 			break;
 		last = sqlite3_column_int64(statement, 0);
@@ -362,7 +365,8 @@ int ledger_services(struct state *state, const struct services_query *query, int
 	        " AND (?4 < 0 OR " STATE_OF_ROW " = ?4) AND (?5 IS NULL OR EXISTS (SELECT 1 FROM"
 	        " hold h WHERE h.number = s.number AND h.version = s.version AND h.link_id = ?5))"
 	        " ORDER BY s.number LIMIT ?6";
-	struct listing listing = {state, memory, status, now_ns, query->evidence};
+	size_t evidence_size = 0;
+	struct listing listing = {state, memory, status, now_ns, query->evidence ? &evidence_size : NULL};
 	int64_t wanted = HAS(query, services_query, state) ? query->state : -1;
 	int rc;
 
@@ -375,7 +379,8 @@ int ledger_services(struct state *state, const struct services_query *query, int
 
 int ledger_service(struct state *state, const char *service_id, bool evidence, int64_t now_ns,
                    struct document *memory, struct service_view *ret, struct status *status) {
-	struct listing listing = {state, memory, status, now_ns, evidence};
+	size_t evidence_size = 0;
+	struct listing listing = {state, memory, status, now_ns, evidence ? &evidence_size : NULL};
 	sqlite3_stmt **statement = &state->one_service;
 	int rc;
 
@@ -415,7 +420,7 @@ static int any_expired(struct state *state, int64_t now_ns, struct status *statu
 
 int ledger_take_expired(struct state *state, int64_t now_ns, struct document *memory,
                         struct service_list *ret, struct status *status) {
-	struct listing listing = {state, memory, status, now_ns, false};
+	struct listing listing = {state, memory, status, now_ns, NULL};
 	int rc;
 
 	if ((rc = any_expired(state, now_ns, status)) <= 0 || (rc = ledger_begin(state, true, status)) < 0)

@@ -99,6 +99,17 @@ static const char *const migrations[] = {
         "ALTER TABLE admission ADD COLUMN service_id TEXT;"
         "UPDATE admission SET service_id ="
         " (SELECT service_id FROM service WHERE service.request_id = admission.request_id);",
+
+        // What each version of a service was decided from, not the last one's alone. 'verdict' is a word of
+        // service_changes.
+        "CREATE TABLE decision (number INTEGER NOT NULL, version INTEGER NOT NULL, verdict INTEGER NOT NULL,"
+        " request_id TEXT NOT NULL, decided_ns INTEGER NOT NULL, evidence BLOB NOT NULL, UNIQUE (number, "
+        "version));"
+        "CREATE INDEX decision_request ON decision (request_id);"
+        "INSERT INTO decision (number, version, verdict, request_id, decided_ns, evidence) SELECT number, "
+        "version,"
+        " version > 1, request_id, coalesce(changed_ns, admitted_ns), evidence FROM service;"
+        "ALTER TABLE service DROP COLUMN evidence;",
 };
 
 static const struct db_schema schema = {

@@ -377,6 +377,53 @@ def test_evidence_is_enough_to_decide_again(daemon):
     assert "evidence" not in services(daemon)[0]
 
 
+def test_the_evidence_of_each_decision_stays_with_the_service(daemon):
+    now = time.time_ns()
+    first = reserve(daemon, "r1", 2, "AB", end_ns=now + HOUR, evidence="path 1")
+    service = first["service_id"]
+    reserve(daemon, "r2", 4, "AB", "BC", service_id=service, evidence="path 2")
+    refused = refusal(reserve, daemon, "r3", 40, "AB", service_id=service)
+    assert refused[0] == "ABORTED"
+    reserve(daemon, "r4", 4, "BC", service_id=service, end_ns=now + 2 * HOUR)  # for longer
+    reserve(daemon, "other", 1, "AB")
+    daemon.kill()
+    daemon.start()
+    view = services(daemon, service_id=service, decisions=True)[0]
+    told = [(entry["version"], entry["verdict"], entry["request_id"], entry["gbps"]) for entry in view["decisions"]]
+    assert told == [(1, "admitted", "r1", 2.0), (2, "changed", "r2", 4.0), (3, "changed", "r4", 4.0)]
+    assert [entry["end_ns"] - now for entry in view["decisions"]] == [HOUR, HOUR, 2 * HOUR]
+    evidences = [entry["evidence"] for entry in view["decisions"]]
+    assert [[seen["link_id"] for seen in evidence["links"]] for evidence in evidences] == [["AB"], ["AB", "BC"], ["BC"]]
+    assert [evidence.get("caller") for evidence in evidences] == ["path 1", "path 2", None]
+    assert all(entry["decided_ns"] == entry["evidence"]["decided_ns"] for entry in view["decisions"])
+    assert all(seen["series"] for evidence in evidences for seen in evidence["links"])
+    assert "decisions" not in services(daemon, service_id=service)[0]
+
+    page = daemon.ask("ListServices", service_id=service, decisions=True, limit=2)
+    rest = daemon.ask("ListServices", service_id=service, decisions=True, limit=2, page=page["next_page"])
+    assert [[entry["version"] for entry in reply["services"][0]["decisions"]] for reply in (page, rest)] == [[1, 2], [3]]
+    assert "next_page" not in rest
+    by_request = services(daemon, request_id="r2", decisions=True)[0]
+    assert by_request["service_id"] == service and by_request["version"] == 3
+    assert [entry["version"] for entry in by_request["decisions"]] == [2]
+    assert services(daemon, request_id="r3") == [] and services(daemon, request_id="r1", service_id="svc-2") == []
+    assert refusal(services, daemon, decisions=True)[0] == "INVALID_ARGUMENT"
+    assert refusal(services, daemon, service_id="svc-9", decisions=True)[0] == "NOT_FOUND"
+
+
+def test_evidence_that_is_too_much_for_a_frame_comes_in_pages(daemon):
+    reason = "x" * 65000
+    service = reserve(daemon, "r0", 1, "AB", evidence=reason)["service_id"]
+    for i in range(1, 90):
+        reserve(daemon, f"r{i}", 1, "AB", service_id=service, evidence=reason)
+    versions, page = [], 0
+    while page is not None:
+        reply = daemon.ask("ListServices", service_id=service, decisions=True, page=page)
+        versions.append([entry["version"] for entry in reply["services"][0]["decisions"]])
+        page = reply.get("next_page")
+    assert sum(versions, []) == list(range(1, 91)) and len(versions) > 1
+
+
 def test_lists_are_filtered_and_paged(daemon):
     for i in range(5):
         reserve(daemon, f"r{i}", 1, "AB" if i % 2 else "BC")
@@ -520,24 +567,27 @@ def check_admission(holds, start, end, evidence):
 
 
 def check_ledger(path):
-    """Every service's last admission, from the file as it is; returns how many were checked."""
+    """Every decision there ever was, from the file as it is; returns how many were checked."""
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     database.row_factory = sqlite3.Row
-    holds = {}
+    holds, of_version = {}, {}
     for hold in database.execute("SELECT * FROM hold"):
         holds.setdefault((hold["link_id"], hold["direction"]), []).append(hold)
-    checked = 0
-    for row in database.execute("SELECT s.*, (SELECT min(from_ns) FROM hold h WHERE h.number = s.number AND "
-                                "h.version = s.version) AS begin_ns FROM service s"):
-        assert len([hold for place in holds.values() for hold in place
-                    if (hold["number"], hold["version"]) == (row["number"], row["version"])]) > 0
-        check_admission(holds, row["begin_ns"], row["end_ns"], msgpack.unpackb(row["evidence"]))
-        checked += 1
+        of_version.setdefault((hold["number"], hold["version"]), []).append(hold)
+    decided = {(row["number"], row["version"]): row for row in database.execute("SELECT * FROM decision")}
+    assert decided.keys() == of_version.keys(), "what is held was decided, and what was decided is held"
+    for key, row in decided.items():
+        held, evidence = of_version[key], msgpack.unpackb(row["evidence"])
+        assert evidence["ledger_version"] + 1 == held[0]["made_version"] and row["decided_ns"] == held[0]["made_ns"]
+        assert len(evidence["links"]) == len(held) and row["verdict"] == (key[1] > 1)
+        check_admission(holds, held[0]["from_ns"], held[0]["until_ns"], evidence)
+    for row in database.execute("SELECT number, version FROM service"):
+        assert [version for number, version in decided if number == row["number"]] == list(range(1, row["version"] + 1))
     versions = {hold["made_version"] for place in holds.values() for hold in place}
     assert not versions or max(versions) <= database.execute("SELECT version FROM ledger").fetchone()[0]
     assert database.execute("SELECT count(*) FROM admission").fetchone()[0] == len(versions), "one answer each"
     database.close()
-    return checked
+    return len(decided)
 
 
 def fill_history(daemon, chance):

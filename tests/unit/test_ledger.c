@@ -167,11 +167,13 @@ static struct reserve_request make_request(const char *request_id, struct link_d
 // Admits at 'now' for [start, end).
 static struct ledger_admitted admit(const struct reserve_request *request, int64_t now, int64_t start,
                                     int64_t end) {
-	static uint8_t map[] = {0x80};
-	const struct bytes evidence = {map, sizeof(map)};
+	CLEANUP(bytes_fini) struct bytes evidence = {0};
 	struct ledger_entry entry = {request, now, start, end, &evidence};
+	struct admission_evidence empty;
 	struct ledger_admitted admitted;
 
+	admission_evidence_init(&empty);
+	cr_assert_eq(message_encode(&admission_evidence_message, &empty, &evidence), 0);
 	cr_assert_eq(ledger_begin(state, true, &status), 0);
 	cr_assert_eq(ledger_end(state, ledger_admit(state, &entry, &admitted, &status), &status), 0, "%s",
 	             status.message);
@@ -460,17 +462,102 @@ static void make_version(int version) {
 }
 
 Test(ledger, the_state_of_each_release_is_taken_over) {
-	for (int release = 1; release <= 2; release++) {
+	static const struct {
+		int release;
+		int64_t ledger_version;
+	} cases[] = {{1, 0}, {2, 0}, {6, 3}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct topology_page page;
 		int64_t version = -1;
 
-		make_version(release);
+		make_version(cases[i].release);
 		open_state();
 		cr_assert_eq(ledger_version(state, &version, &status), 0, "%s", status.message);
-		cr_assert_eq(version, 0);
+		cr_assert_eq(version, cases[i].ledger_version);
 		cr_assert_eq(state_topology(state, "t", &page, &status), 0, "%s", status.message);
 		cr_assert_eq(page.n_links, 1);
 	}
+}
+
+Test(ledger, the_last_evidence_of_a_service_of_an_older_release_becomes_its_decision) {
+	const struct decisions_query query = {.service_id = "svc-1", .limit = 10};
+	struct service_decision *decisions;
+	struct service_view view;
+	int64_t next = -1;
+	size_t n = 0;
+
+	make_version(6);
+	open_state();
+	cr_assert_eq(ledger_decisions(state, &query, memory, &decisions, &n, &next, &status), 0, "%s",
+	             status.message);
+	cr_assert_eq(n, 1);
+	cr_assert_eq(next, 0);
+	cr_assert_eq(decisions[0].version, 2);
+	cr_assert_eq(decisions[0].verdict, SERVICE_CHANGE_CHANGED);
+	cr_assert_str_eq(decisions[0].request_id, "change");
+	cr_assert_float_eq(decisions[0].gbps, 3, 0);
+	cr_assert_eq(decisions[0].evidence->n_links, 1);
+	cr_assert_eq(ledger_service(state, "svc-1", true, 1, memory, &view, &status), 0, "%s",
+	             status.message);
+	cr_assert_eq(view.evidence->decided_ns, decisions[0].decided_ns);
+	cr_assert_str_eq(view.from, "A");
+}
+
+// ---- what each version was decided from
+
+static size_t decisions_of(const char *service_id, const char *request_id, int64_t after, int64_t limit,
+                           int64_t *ret_next) {
+	const struct decisions_query query = {service_id, request_id, after, limit};
+	struct service_decision *decisions;
+	size_t n = 0;
+
+	cr_assert_eq(ledger_decisions(state, &query, memory, &decisions, &n, ret_next, &status), 0, "%s",
+	             status.message);
+	for (size_t i = 0; i < n; i++)
+		cr_assert_gt(decisions[i].version, i == 0 ? after : decisions[i - 1].version);
+	return n;
+}
+
+Test(ledger, each_decision_about_a_service_stays_until_long_after_its_end) {
+	const int64_t kept_ns = LEDGER_ANSWERS_SECONDS * NS_PER_SECOND, end_ns = 5 * kept_ns;
+	struct link_direction links[] = {{.link_id = "AB"}};
+	struct reserve_request first = make_request("first", links, 1),
+	                       other = make_request("other", links, 1);
+	struct bytes nothing = {(uint8_t[]){0}, 1};
+	struct ledger_admitted admitted = admit(&first, 10, 10, end_ns);
+	const char *found;
+	int64_t next;
+
+	for (int i = 0; i < 4; i++) {
+		char request_id[8];
+		struct reserve_request change;
+
+		snprintf(request_id, sizeof(request_id), "c%d", i);
+		change = make_request(request_id, links, 1);
+		change.service_id = admitted.service_id;
+		admit(&change, 11 + i, 11 + i, end_ns);
+	}
+	cr_assert_eq(decisions_of("svc-1", NULL, 0, 10, &next), 5);
+	cr_assert_eq(next, 0);
+	cr_assert_eq(decisions_of("svc-1", NULL, 0, 3, &next), 3);
+	cr_assert_eq(next, 3);
+	cr_assert_eq(decisions_of("svc-1", NULL, next, 3, &next), 2);
+	cr_assert_eq(next, 0);
+	cr_assert_eq(decisions_of("svc-1", "c2", 0, 10, &next), 1);
+	cr_assert_eq(ledger_service_of(state, "first", memory, &found, &status), 1);
+	cr_assert_str_eq(found, "svc-1");
+	cr_assert_eq(ledger_service_of(state, "never", memory, &found, &status), 0);
+
+	admit(&other, 20, 20, INT64_MAX);
+	cr_assert_eq(
+	        ledger_keep_admission(state, "x", "svc-2", end_ns + kept_ns, &nothing, &nothing, &status), 0);
+	cr_assert_eq(decisions_of("svc-1", NULL, 0, 10, &next), 5, "30 days have not passed");
+	cr_assert_eq(
+	        ledger_keep_admission(state, "y", "svc-2", end_ns + 2 * kept_ns, &nothing, &nothing, &status),
+	        0);
+	cr_assert_eq(decisions_of("svc-1", NULL, 0, 10, &next), 0);
+	cr_assert_eq(decisions_of("svc-2", NULL, 0, 10, &next), 1, "it has no end");
 }
 
 // ---- background: measured less the services' own traffic
