@@ -23,19 +23,19 @@ enum {
 };
 
 static const struct argp_option ask_options[] = {
-        {"from", OPT_FROM, "NODE", 0, "Source", 0},
-        {"to", OPT_TO, "NODE", 0, "Target", 0},
-        {"gbps", OPT_GBPS, "G", 0, "Demand", 0},
+        {"from", OPT_FROM, "NODE", 0, "Where the path begins", 0},
+        {"to", OPT_TO, "NODE", 0, "Where it ends", 0},
+        {"gbps", OPT_GBPS, "G", 0, "What must be free on each link, in Gbps", 0},
         {"duration", OPT_DURATION, "TIME", 0,
          "How long (90s, 6h, 7d): the forecast for that time counts, not the current use", 0},
         {"start", OPT_START, "TIME", 0, "When it begins: RFC 3339 or +6h (default now)", 0},
         {"as-of", OPT_AS_OF, "TIME", 0, "Answer as at that moment, by the forecast of then", 0},
         {NULL, 'k', "N", 0, "The N shortest paths, in order", 0},
         {"disjoint", OPT_DISJOINT, "KIND", 0,
-         "Two paths of least total that have no link, no node or no srlg in common", 0},
+         "Two paths of least total that have no link, no node or no srlg (shared-risk group) in common", 0},
         {"widest", OPT_WIDEST, NULL, 0, "The path with most room, not the shortest", 0},
-        {"max-latency-ms", OPT_MAX_LATENCY, "MS", 0, "Of the path", 0},
-        {"max-hops", OPT_MAX_HOPS, "N", 0, "Of the path", 0},
+        {"max-latency-ms", OPT_MAX_LATENCY, "MS", 0, "Most that the path (each of a pair) may take", 0},
+        {"max-hops", OPT_MAX_HOPS, "N", 0, "Most links that the path (each of a pair) may have", 0},
         {"max-utilization", OPT_MAX_UTILIZATION, "SHARE", 0,
          "Of each link's total, 0 to 1, that may be in use with the demand", 0},
         {"exclude", OPT_EXCLUDE, "KIND=ID", 0,
@@ -52,12 +52,16 @@ void ask_init(struct ask *ask, int64_t now_ns) {
 }
 
 void ask_check(struct argp_state *state, const struct path_query *query) {
+	bool several = HAS(query, path_query, k) && query->k > 1, pair = HAS(query, path_query, disjoint);
+
 	if (query->from == NULL)
 		argp_error(state, "--from is missing");
 	if (query->to == NULL)
 		argp_error(state, "--to is missing");
 	if (!HAS(query, path_query, gbps))
 		argp_error(state, "--gbps is missing");
+	if ((several && pair) || (query->widest && (several || pair)))
+		argp_error(state, "-k, --disjoint, --widest: only one of them at a time");
 }
 
 static void add(struct argp_state *state, const char ***list, size_t *n, const char *id) {
@@ -159,9 +163,11 @@ static error_t parse_ask(int key, char *argument, struct argp_state *state) {
 		SET(query, path_query, duration_seconds, option_seconds(state, "--duration", argument));
 		return 0;
 	case OPT_START:
+		option_time(state, "--start", argument);
 		SET(query, path_query, start, argument);
 		return 0;
 	case OPT_AS_OF:
+		option_time(state, "--as-of", argument);
 		SET(query, path_query, as_of, argument);
 		return 0;
 	case OPT_NO_OFFERS:

@@ -20,6 +20,7 @@ struct path_options {
 enum { OPT_DOT = 0x400, OPT_SVG };
 
 static const struct argp_option path_options[] = {
+        {NULL, 0, NULL, 0, "Pictures, in place of the table:", 4},
         {"dot", OPT_DOT, NULL, 0, "Print the map and the path for Graphviz", 4},
         {"svg", OPT_SVG, NULL, 0, "Print the map and the path as a picture; nodes need x and y", 4},
         {0},
@@ -59,7 +60,7 @@ static error_t parse_path(int key, char *argument, struct argp_state *state) {
 static const struct argp path_argp = {
         .options = path_options,
         .parser = parse_path,
-        .doc = "The shortest path that has room for a demand."
+        .doc = "The shortest path that has room for a demand, or the links that block it and what would fit."
                "\vExit status: 0 found, 1 error, 2 wrong usage, 3 blocked.",
         .children = path_children,
 };

@@ -1,4 +1,4 @@
-// pathcomp service: admit, change, release and list what holds capacity.
+// pathcomp service: admit, change, release and show what holds capacity.
 // SPDX-License-Identifier: MIT
 #include "commands.h"
 
@@ -6,15 +6,22 @@
 #include "clock.h"
 #include "log.h"
 #include "print.h"
+#include "print_services.h"
 #include "services.h"
-#include "table.h"
-#include "text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-struct action;
+struct service_options;
+
+struct action {
+	const char *name;
+	int (*run)(const struct service_options *, struct snapshots *, struct status *);
+	bool takes_path, must_ask, takes_service;
+	const char *help;
+	struct argp argp;
+};
 
 struct service_options {
 	struct ask ask; // first: the children's parsers see it
@@ -66,15 +73,6 @@ static int change(const struct service_options *given, struct snapshots *snapsho
 	return rc < 0 ? rc : admit(given, snapshots, &query, status);
 }
 
-static int print_message(const struct message *message, const void *body) {
-	CLEANUP(freep) char *text = NULL;
-	int rc;
-
-	if ((rc = reply_to_json(message, NULL, body, true, &text)) < 0)
-		return rc;
-	return puts(text) < 0 ? -EIO : 0;
-}
-
 static int release(const struct service_options *given, struct snapshots *snapshots, struct status *status) {
 	CLEANUP(documents_fini) struct documents documents = {0};
 	struct release_request query;
@@ -86,86 +84,31 @@ static int release(const struct service_options *given, struct snapshots *snapsh
 	if ((rc = origin_call(snapshots->origin, OP_RELEASE, &query, &view, &documents, status)) < 0)
 		return rc;
 	if (given->ask.options.json)
-		return print_message(&service_view_message, &view) < 0 ? EXIT_ERROR : EXIT_DONE;
+		return print_service(&view, true, stdout) < 0 ? EXIT_ERROR : EXIT_DONE;
 	printf("service %s: %s\n", view.service_id, choice_word(&service_states_choices, view.state));
 	return EXIT_DONE;
 }
 
-static const struct table_column columns[] = {
-        {"SERVICE", false}, {"STATE", false}, {"FROM", false}, {"TO", false},
-        {"GBPS", true},     {"START", false}, {"END", false},  {"LINKS", false},
-};
+static int show(const struct service_options *given, struct snapshots *snapshots, struct status *status) {
+	CLEANUP(documents_fini) struct documents documents = {0};
+	struct service_view view;
+	int rc;
 
-enum { SERVICE_CELL, STATE_CELL, FROM_CELL, TO_CELL, GBPS_CELL, START_CELL, END_CELL, LINKS_CELL, N_CELLS };
-
-static int add_row(struct table *table, const struct service_view *service) {
-	char gbps[32], start[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE] = "", links[256] = "";
-	const char *cells[N_CELLS] = {
-	        [SERVICE_CELL] = service->service_id,
-	        [STATE_CELL] = choice_word(&service_states_choices, service->state),
-	        [FROM_CELL] = service->from,
-	        [TO_CELL] = service->to,
-	        [GBPS_CELL] = gbps,
-	        [START_CELL] = text_from_time_ns(service->start_ns, start),
-	        [END_CELL] = end,
-	        [LINKS_CELL] = links,
-	};
-
-	snprintf(gbps, sizeof(gbps), "%.6g", service->gbps);
-	if (HAS(service, service_view, end_ns))
-		text_from_time_ns(service->end_ns, end);
-	for (size_t i = 0; i < service->n_links; i++) {
-		size_t used = strlen(links);
-
-		snprintf(links + used, sizeof(links) - used, "%s%s%s", i > 0 ? " " : "",
-		         service->links[i].link_id,
-		         service->links[i].direction == DIRECTION_REVERSE ? "'" : "");
-	}
-	return table_add(table, cells);
-}
-
-static int print_list(const struct service_options *given, const struct service_list *list,
-                      struct table *table) {
-	int rc = 0;
-
-	if (given->ask.options.json)
-		return print_message(&service_list_message, list);
-	for (size_t i = 0; i < list->n_services && rc == 0; i++)
-		rc = add_row(table, &list->services[i]);
-	return rc;
+	if ((rc = services_find(snapshots, given->service_id, true, &documents, &view, status)) < 0)
+		return rc;
+	return print_service(&view, given->ask.options.json, stdout) < 0 ? EXIT_ERROR : EXIT_DONE;
 }
 
 static int list(const struct service_options *given, struct snapshots *snapshots, struct status *status) {
-	CLEANUP(table_freep) struct table *table = NULL;
+	CLEANUP(documents_fini) struct documents documents = {0};
 	struct services_query query = given->list;
-	struct service_list reply;
+	struct service_list list;
 	int rc;
 
-	query.topology_id = given->ask.options.defaults.topology_id;
-	if ((rc = table_new(columns, N_CELLS, &table)) < 0)
+	if ((rc = services_list(snapshots, &query, &documents, &list, status)) < 0)
 		return rc;
-	do {
-		CLEANUP(documents_fini) struct documents documents = {0};
-
-		if ((rc = origin_call(snapshots->origin, OP_LIST_SERVICES, &query, &reply, &documents,
-		                      status)) < 0 ||
-		    (rc = print_list(given, &reply, table)) < 0)
-			return rc;
-		query.page = reply.next_page;
-	} while (HAS(&reply, service_list, next_page));
-	return given->ask.options.json || table_print(table, stdout) == 0 ? EXIT_DONE : EXIT_ERROR;
+	return print_services(&list, given->ask.options.json, stdout) < 0 ? EXIT_ERROR : EXIT_DONE;
 }
-
-static const struct action {
-	const char *name;
-	int (*run)(const struct service_options *, struct snapshots *, struct status *);
-	bool takes_path, takes_service;
-} actions[] = {
-        {"request", request, true, false},
-        {"change", change, false, true},
-        {"release", release, false, true},
-        {"list", list, false, false},
-};
 
 // ---- options
 
@@ -176,28 +119,42 @@ enum {
 	OPT_METER_PORT,
 	OPT_METER_LINK,
 	OPT_LINK,
-	OPT_STATE
+	OPT_STATE,
+	OPT_TOPOLOGY
 };
 
-static const struct argp_option service_options[] = {
+static const struct argp_option terms_options[] = {
+        {NULL, 0, NULL, 0, "How it is admitted:", 4},
         {"request-id", OPT_REQUEST_ID, "ID", 0, "Asked again with the same id, the answer is the same", 4},
-        {"dry-run", OPT_DRY_RUN, NULL, 0, "Change nothing", 4},
+        {"dry-run", OPT_DRY_RUN, NULL, 0, "Only tell what would be admitted; change nothing", 4},
         {"traffic", OPT_TRAFFIC, "KIND", 0,
-         "How its traffic is told from the rest of what is measured: assumed (default), metered, "
-         "conservative",
+         "How its traffic is told from the rest of what is measured: assumed (default: it sends what it "
+         "holds), "
+         "metered (see --meter-port, --meter-link), conservative (not at all)",
          4},
         {"meter-port", OPT_METER_PORT, "HOST/NAME", 0, "The port whose tx measures it", 4},
         {"meter-link", OPT_METER_LINK, "LINK", 0, "The link whose series measures it", 4},
-        {"link", OPT_LINK, "LINK", 0, "list: only services on this link", 5},
-        {"state", OPT_STATE, "STATE", 0, "list: scheduled, active, expired or released", 5},
         {0},
 };
 
-static const struct argp_child service_children[] = {
+static const struct argp_option list_options[] = {
+        {"topology", OPT_TOPOLOGY, "ID", 0, "Only services of this topology", 0},
+        {"link", OPT_LINK, "LINK", 0, "Only services on this link", 0},
+        {"state", OPT_STATE, "STATE", 0, "Only those that are scheduled, active, expired or released", 0},
+        {0},
+};
+
+static const struct argp_child path_children[] = {
         {&ask_argp, 0, "What is asked:", 1},
         {&options_source_argp, 0, "Where topology and forecasts come from:", 2},
         {&options_request_argp, 0, "What counts:", 3},
         {&options_json_argp, 0, "Output:", 6},
+        {0},
+};
+
+static const struct argp_child plain_children[] = {
+        {&options_api_argp, 0, NULL, 2},
+        {&options_json_argp, 0, NULL, 6},
         {0},
 };
 
@@ -215,29 +172,12 @@ static void take_meter_port(struct argp_state *state, struct service_options *gi
 	given->terms.meter = &given->meter;
 }
 
-static void take_argument(struct argp_state *state, struct service_options *given, char *argument) {
-	for (size_t i = 0; given->action == NULL && i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(argument, actions[i].name) != 0)
-			continue;
-		given->action = &actions[i];
-		return;
-	}
-	if (given->action == NULL)
-		argp_error(state, "'%s': must be request, change, release or list", argument);
-	else if (!given->action->takes_service || given->service_id != NULL)
-		argp_error(state, "'%s': one too many", argument);
-	else
-		given->service_id = argument;
-}
-
 static void check_arguments(struct argp_state *state, struct service_options *given) {
-	if (given->action == NULL)
-		argp_error(state, "request, change, release or list?");
-	else if (given->action->takes_service && given->service_id == NULL)
+	if (given->action->takes_service && given->service_id == NULL)
 		argp_error(state, "SERVICE is missing");
-	else if (given->action->takes_path)
+	if (given->action->must_ask)
 		ask_check(state, &given->ask.query);
-	if (given->action != NULL && given->action->run == change)
+	if (given->action->takes_path && given->action->takes_service)
 		given->terms.service_id = given->service_id;
 }
 
@@ -246,7 +186,7 @@ static error_t parse_service(int key, char *argument, struct argp_state *state) 
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 4; i++)
+		for (size_t i = 0; given->action->argp.children[i].argp != NULL; i++)
 			state->child_inputs[i] = state->input;
 		return 0;
 	case OPT_REQUEST_ID:
@@ -265,6 +205,9 @@ static error_t parse_service(int key, char *argument, struct argp_state *state) 
 		given->meter.link_id = argument;
 		given->terms.meter = &given->meter;
 		return 0;
+	case OPT_TOPOLOGY:
+		given->list.topology_id = argument;
+		return 0;
 	case OPT_LINK:
 		given->list.link_id = argument;
 		return 0;
@@ -273,7 +216,9 @@ static error_t parse_service(int key, char *argument, struct argp_state *state) 
 		    option_choice(state, "--state", &service_states_choices, argument));
 		return 0;
 	case ARGP_KEY_ARG:
-		take_argument(state, given, argument);
+		if (!given->action->takes_service || given->service_id != NULL)
+			argp_error(state, "'%s': one too many", argument);
+		given->service_id = argument;
 		return 0;
 	case ARGP_KEY_END:
 		check_arguments(state, given);
@@ -283,34 +228,117 @@ static error_t parse_service(int key, char *argument, struct argp_state *state) 
 	}
 }
 
-static const struct argp service_argp = {
-        .options = service_options,
-        .parser = parse_service,
-        .args_doc = "request\nchange SERVICE\nrelease SERVICE\nlist",
-        .doc = "Reserves a path that has room, changes what a service holds in place, ends it, or lists "
-               "services."
-               "\vExit status: 0 done, 1 error, 2 wrong usage, 3 blocked.",
-        .children = service_children,
+static const struct action actions[] = {
+        {"request",
+         request,
+         true,
+         true,
+         false,
+         "reserve a path, or a pair, that has room",
+         {.options = terms_options,
+          .parser = parse_service,
+          .children = path_children,
+          .doc = "Finds a path that has room for the whole time of a service, and reserves it: nobody else "
+                 "is "
+                 "promised that room."
+                 "\vExit status: 0 admitted, 1 error, 2 wrong usage, 3 blocked."}},
+        {"change",
+         change,
+         true,
+         false,
+         true,
+         "change what a service holds in place; its own room counts as free",
+         {.options = terms_options,
+          .parser = parse_service,
+          .children = path_children,
+          .args_doc = "SERVICE",
+          .doc = "Searches again for a service, whose own room counts as free, and puts what is found in the "
+                 "place of what it held. What isn't given stays as it was."
+                 "\vExit status: 0 changed, 1 error, 2 wrong usage, 3 blocked: it stays as it was."}},
+        {"release",
+         release,
+         false,
+         false,
+         true,
+         "end a service: what it held is free again",
+         {.parser = parse_service,
+          .children = plain_children,
+          .args_doc = "SERVICE",
+          .doc = "Ends a service now; one that has ended stays so."
+                 "\vExit status: 0 done, 1 error, 2 wrong usage."}},
+        {"list",
+         list,
+         false,
+         false,
+         false,
+         "the services, in the order of admission",
+         {.options = list_options,
+          .parser = parse_service,
+          .children = plain_children,
+          .doc = "Lists services; ~ marks a link that is taken from z to a."
+                 "\vExit status: 0 done, 1 error, 2 wrong usage."}},
+        {"show",
+         show,
+         false,
+         false,
+         true,
+         "one service, and what each decision about it was made from",
+         {.parser = parse_service,
+          .children = plain_children,
+          .args_doc = "SERVICE",
+          .doc = "Shows a service and each decision about it with what it was made from, which is kept until "
+                 "30 "
+                 "days after the service ended."
+                 "\vExit status: 0 done, 1 error, 2 wrong usage."}},
 };
 
-int command_service(int argc, char **argv) {
+#define N_ACTIONS (sizeof(actions) / sizeof(actions[0]))
+
+static void print_usage(FILE *file) {
+	fprintf(file,
+	        "Usage: pathcomp service ACTION [OPTION...]\n"
+	        "Services hold capacity on the links of a path: admit, change, end and look at them.\n\n");
+	for (size_t i = 0; i < N_ACTIONS; i++)
+		fprintf(file, "  pathcomp service %-9s %s\n", actions[i].name, actions[i].help);
+	fprintf(file, "\n  --help; `pathcomp service ACTION --help` tells an action's options\n");
+}
+
+static int run(const struct action *action, int argc, char **argv) {
 	struct status status = {.message = "out of memory"};
 	struct snapshots snapshots = {0};
-	struct service_options given = {0};
+	struct service_options given = {.action = action};
 	int rc;
 
 	ask_init(&given.ask, clock_real_ns());
 	service_terms_init(&given.terms);
 	services_query_init(&given.list);
 	meter_init(&given.meter);
-	argp_parse(&service_argp, argc, argv, 0, NULL, &given);
+	argp_parse(&action->argp, argc, argv, 0, NULL, &given);
 	snapshots.options = &given.ask.options.origin;
 	rc = origin_open(&given.ask.options.origin, &snapshots.origin, &status);
 	if (rc == 0)
-		rc = given.action->run(&given, &snapshots, &status);
+		rc = action->run(&given, &snapshots, &status);
 	snapshots_fini(&snapshots);
 	memory_fini(&given.ask.memory);
 	if (rc < 0)
 		log_error("%s", status.message);
 	return rc < 0 ? EXIT_ERROR : rc;
+}
+
+int command_service(int argc, char **argv) {
+	static char name[48];
+	bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0);
+
+	for (size_t i = 0; argc > 1 && i < N_ACTIONS; i++) {
+		if (strcmp(argv[1], actions[i].name) != 0)
+			continue;
+		snprintf(name, sizeof(name), "pathcomp service %s", actions[i].name);
+		argv[1] = name;
+		return run(&actions[i], argc - 1, argv + 1);
+	}
+	if (argc > 1 && !help)
+		fprintf(stderr, "pathcomp service: no action '%s'; see pathcomp service --help\n", argv[1]);
+	else
+		print_usage(help ? stdout : stderr);
+	return help ? EXIT_DONE : EXIT_USAGE;
 }

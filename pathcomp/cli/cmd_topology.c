@@ -147,7 +147,8 @@ static const struct argp topology_argp = {
         .args_doc = "check FILE\nconvert FILE",
         .doc = "Checks a topology file and lists every defect, or prints it as JSON. Read are JSON, Topology "
                "Zoo's "
-               "GraphML (.graphml), SNDlib's native format (.txt) and CSV (x.links.csv beside x.nodes.csv).",
+               "GraphML (.graphml), SNDlib's native format (.txt) and CSV (x.links.csv beside x.nodes.csv)."
+               "\vExit status: 0 done, 1 error or defects, 2 wrong usage.",
         .children = topology_children,
 };
 

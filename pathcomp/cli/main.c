@@ -15,7 +15,7 @@ static const struct command {
         {"path", command_path, "the shortest path that has room for a demand"},
         {"batch", command_batch, "the same for many requests, in JSON lines"},
         {"serve", command_serve, "answer other programs over REQ/REP"},
-        {"service", command_service, "request, change, release or list services that hold capacity"},
+        {"service", command_service, "request, change, release, list or show services that hold capacity"},
         {"topology", command_topology, "check a topology file, or convert it to JSON"},
 };
 

@@ -54,6 +54,14 @@ double option_seconds(struct argp_state *state, const char *name, const char *te
 	return seconds;
 }
 
+void option_time(struct argp_state *state, const char *name, const char *text) {
+	int64_t ignored;
+
+	if (text_to_time_ns(text, ((struct options *)state->input)->origin.now_ns, &ignored) < 0)
+		argp_error(state, "%s '%s': must be a time such as 2030-01-31T18:00:00Z, +6h or -1d", name,
+		           text);
+}
+
 double option_real(struct argp_state *state, const char *name, const char *text, double least, double most) {
 	double value = 0;
 
@@ -108,6 +116,13 @@ static error_t parse_source(int key, char *argument, struct argp_state *state) {
 }
 
 const struct argp options_source_argp = {.options = source_options, .parser = parse_source};
+
+static const struct argp_option api_options[] = {
+        {"api", OPT_API, "ENDPOINT", 0, "Where analyticsd answers (default $LINKCAST_API)", 1},
+        {0},
+};
+
+const struct argp options_api_argp = {.options = api_options, .parser = parse_source};
 
 // ---- what a request gets that doesn't say otherwise
 

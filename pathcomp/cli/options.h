@@ -27,12 +27,14 @@ void options_init(struct options *, int64_t now_ns);
 
 // Children of a form's own argp; their input is struct options.
 extern const struct argp options_source_argp;  // --file --topology --api --capacity-unit
+extern const struct argp options_api_argp;     // --api alone
 extern const struct argp options_request_argp; // --metric --quantile --forecaster --unknown
 extern const struct argp options_json_argp;    // --json
 
 // Wrong usage, in the words of argp; don't return.
 int option_choice(struct argp_state *, const char *name, const struct choices *, const char *word);
 double option_seconds(struct argp_state *, const char *name, const char *text);
+void option_time(struct argp_state *, const char *name, const char *text); // is it one?
 double option_real(struct argp_state *, const char *name, const char *text, double least, double most);
 
 // Does ENABLE_FORECASTER's value switch forecasts on? NULL (unset) does.

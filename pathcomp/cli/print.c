@@ -12,16 +12,20 @@
 
 #define CELL_SIZE 40
 
-enum { LINK, DIRECTION, FROM, TO, TOTAL, USED, FORECAST, FREE, N_HOP_CELLS };
-enum { REASON = N_HOP_CELLS, SHORT, WORST, N_CUT_CELLS };
+enum { LINK, DIRECTION, FROM, TO, TOTAL, USED, FORECAST, HELD, FREE, NOTE, N_HOP_CELLS };
+enum { REASON = NOTE, SHORT, WORST, N_CUT_CELLS };
 
-static const struct table_column columns[N_CUT_CELLS] = {
-        [LINK] = {"LINK", false},        [DIRECTION] = {"DIRECTION", false},
-        [FROM] = {"FROM", false},        [TO] = {"TO", false},
-        [TOTAL] = {"TOTAL", true},       [USED] = {"USED NOW", true},
-        [FORECAST] = {"FORECAST", true}, [FREE] = {"FREE", true},
-        [REASON] = {"REASON", false},    [SHORT] = {"SHORT", true},
-        [WORST] = {"WORST", false},
+#define LINK_COLUMNS                                                                                         \
+	[LINK] = {"LINK", false}, [DIRECTION] = {"DIRECTION", false}, [FROM] = {"FROM", false},              \
+	[TO] = {"TO", false}, [TOTAL] = {"CAPACITY", true}, [USED] = {"USED", true},                         \
+	[FORECAST] = {"FORECAST", true}, [HELD] = {"HELD", true}, [FREE] = {"FREE", true}
+
+static const struct table_column hop_columns[N_HOP_CELLS] = {LINK_COLUMNS, [NOTE] = {"NOTE", false}};
+static const struct table_column cut_columns[N_CUT_CELLS] = {
+        LINK_COLUMNS,
+        [REASON] = {"REASON", false},
+        [SHORT] = {"SHORT", true},
+        [WORST] = {"WORST AT", false},
 };
 
 struct row {
@@ -56,7 +60,26 @@ static void fill_row(const struct answer *answer, uint32_t arc, struct row *row)
 	put_gbps(row, USED, capacity->current_gbps);
 	if (!isnan(capacity->forecast_gbps))
 		put_gbps(row, FORECAST, capacity->forecast_gbps);
+	if (view.held_bps > 0 || capacity->reserved_gbps > 0)
+		put_gbps(row, HELD, capacity->reserved_gbps + gbps_of(view.held_bps));
 	put_gbps(row, FREE, view.refusal == PATHCOMP_UNKNOWN ? NAN : gbps_of(view.available_bps));
+}
+
+// What a reader would wonder about: the narrowest link, and one that went by something else than the rest.
+static void fill_note(const struct answer *answer, const struct pathcomp_path *path,
+                      const struct path_link *told, uint32_t arc, struct row *row) {
+	struct pathcomp_view view = pathcomp_room_view(answer->room, arc);
+	const char *note =
+	        told->source == LINK_SOURCE_NONE ? "use not known"
+	        : told->source == LINK_SOURCE_CURRENT && answer->outlook->source == CAPACITY_SOURCE_FORECAST
+	                ? "by its current use"
+	                : "";
+	bool narrowest =
+	        view.available_bps != PATHCOMP_UNLIMITED && view.available_bps == path->bottleneck_bps;
+
+	snprintf(row->texts[NOTE], CELL_SIZE, "%s%s%s", narrowest ? "narrowest" : "",
+	         narrowest && note[0] != '\0' ? ", " : "", note);
+	row->cells[NOTE] = row->texts[NOTE];
 }
 
 static void fill_cut_row(const struct answer *answer, size_t i, struct row *row) {
@@ -72,15 +95,17 @@ static void fill_cut_row(const struct answer *answer, size_t i, struct row *row)
 	}
 }
 
-static int print_hops(const struct answer *answer, const struct pathcomp_path *path, FILE *file) {
+static int print_hops(const struct answer *answer, size_t at, FILE *file) {
 	CLEANUP(table_freep) struct table *table = NULL;
+	const struct pathcomp_path *path = &answer->paths.list[at];
 	struct row row;
 	int rc;
 
-	if ((rc = table_new(columns, N_HOP_CELLS, &table)) < 0)
+	if ((rc = table_new(hop_columns, N_HOP_CELLS, &table)) < 0)
 		return rc;
 	for (size_t i = 0; i < path->n_arcs; i++) {
 		fill_row(answer, path->arcs[i], &row);
+		fill_note(answer, path, &answer->message.paths[at].capacities[i], path->arcs[i], &row);
 		if ((rc = table_add(table, row.cells)) < 0)
 			return rc;
 	}
@@ -94,7 +119,7 @@ static int print_cut(const struct answer *answer, FILE *file) {
 
 	if (answer->block.n_cut == 0)
 		return 0;
-	if ((rc = table_new(columns, N_CUT_CELLS, &table)) < 0)
+	if ((rc = table_new(cut_columns, N_CUT_CELLS, &table)) < 0)
 		return rc;
 	for (size_t i = 0; i < answer->block.n_cut; i++) {
 		fill_cut_row(answer, i, &row);
@@ -104,24 +129,56 @@ static int print_cut(const struct answer *answer, FILE *file) {
 	return table_print(table, file);
 }
 
-static void print_sum(const struct path *path, FILE *file) {
-	fprintf(file, "%" PRId64 " hop%s, cost %.12g, latency %.6g ms, ", path->hops,
-	        path->hops == 1 ? "" : "s", path->cost, path->latency_ms);
-	if (HAS(path, path, bottleneck_gbps))
-		fprintf(file, "%.6g Gbps free at the narrowest\n", path->bottleneck_gbps);
+// A link without a latency counts as none: to say 0 ms of such a path would mislead.
+static bool is_timed(const struct answer *answer, const struct pathcomp_path *path) {
+	for (size_t i = 0; i < path->n_arcs; i++) {
+		const struct link *link =
+		        &answer->snapshot->topology.topology.links[pathcomp_arc_link(path->arcs[i])];
+
+		if (HAS(link, link, latency_ms))
+			return true;
+	}
+	return false;
+}
+
+static void print_lengths(bool timed, int64_t hops, double cost, double latency_ms, FILE *file) {
+	fprintf(file, "%" PRId64 " hop%s, cost %.12g, ", hops, hops == 1 ? "" : "s", cost);
+	if (timed)
+		fprintf(file, "latency %.6g ms", latency_ms);
 	else
-		fprintf(file, "free capacity not known\n");
+		fprintf(file, "latency not known");
+}
+
+static void print_sum(const struct answer *answer, size_t at, FILE *file) {
+	const struct path *path = &answer->message.paths[at];
+
+	print_lengths(is_timed(answer, &answer->paths.list[at]), path->hops, path->cost, path->latency_ms,
+	              file);
+	if (HAS(path, path, bottleneck_gbps))
+		fprintf(file, ", %.6g Gbps free at the narrowest\n", path->bottleneck_gbps);
+	else
+		fprintf(file, ", free capacity not known\n");
+}
+
+static void print_sum_of_pair(const struct answer *answer, FILE *file) {
+	const struct path *paths = answer->message.paths;
+
+	fprintf(file, "\nboth: ");
+	print_lengths(is_timed(answer, &answer->paths.list[0]) || is_timed(answer, &answer->paths.list[1]),
+	              paths[0].hops + paths[1].hops, paths[0].cost + paths[1].cost,
+	              paths[0].latency_ms + paths[1].latency_ms, file);
+	fputc('\n', file);
 }
 
 static void print_source(const struct answer *answer, FILE *file) {
 	char time[TIME_TEXT_SIZE], duration[DURATION_TEXT_SIZE];
 
 	if (answer->message.capacity_source == CAPACITY_SOURCE_CURRENT) {
-		fprintf(file, "Gbps; free by the current use: %s\n", answer->outlook->reason);
+		fprintf(file, "rates in Gbps; free by the current use: %s\n", answer->outlook->reason);
 		return;
 	}
-	fprintf(file, "Gbps; free by the forecast at quantile %g for %s from %s\n", answer->query->quantile,
-	        text_from_seconds(answer->query->duration_seconds, duration),
+	fprintf(file, "rates in Gbps; free by the forecast at quantile %g for %s from %s\n",
+	        answer->query->quantile, text_from_seconds(answer->query->duration_seconds, duration),
 	        text_from_time_ns(answer->outlook->window.from_ns, time));
 }
 
@@ -197,15 +254,19 @@ static void print_offers(const struct path_offers *offers, FILE *file) {
 }
 
 static int print_paths(const struct answer *answer, FILE *file) {
+	bool pair = HAS(answer->query, path_query, disjoint);
 	int rc;
 
 	for (size_t i = 0; i < answer->paths.n; i++) {
 		if (answer->paths.n > 1)
-			fprintf(file, "%spath %zu of %zu\n", i > 0 ? "\n" : "", i + 1, answer->paths.n);
-		if ((rc = print_hops(answer, &answer->paths.list[i], file)) < 0)
+			fprintf(file, "%spath %zu of %zu%s\n", i > 0 ? "\n" : "", i + 1, answer->paths.n,
+			        pair ? " (a pair)" : "");
+		if ((rc = print_hops(answer, i, file)) < 0)
 			return rc;
-		print_sum(&answer->message.paths[i], file);
+		print_sum(answer, i, file);
 	}
+	if (pair && answer->paths.n == 2)
+		print_sum_of_pair(answer, file);
 	if (answer->paths.bounded)
 		fputs("the limit of work was hit: a better pair may exist\n", file);
 	return 0;

@@ -3,6 +3,7 @@
 #include "services.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,52 +13,76 @@
 
 // ---- services that are there
 
-struct wanted {
-	const char *service_id; // either of the two
-	const char *request_id;
-};
+int services_list(struct snapshots *snapshots, const struct services_query *wanted,
+                  struct documents *documents, struct service_list *ret, struct status *status) {
+	CLEANUP(freep) struct service_view *all = NULL;
+	struct services_query query = *wanted;
+	struct service_list page;
+	size_t n = 0;
+	int rc;
 
-static bool is_wanted(const struct service_view *service, const struct wanted *wanted) {
-	if (wanted->service_id != NULL)
-		return strcmp(service->service_id, wanted->service_id) == 0;
-	return strcmp(service->request_id, wanted->request_id) == 0 &&
-	       (service->state == SERVICE_ACTIVE || service->state == SERVICE_SCHEDULED);
+	do {
+		struct service_view *moved;
+
+		if ((rc = origin_call(snapshots->origin, OP_LIST_SERVICES, &query, &page, documents,
+		                      status)) < 0)
+			return rc;
+		if ((moved = reallocarray(all, n + page.n_services + 1, sizeof(*all))) == NULL)
+			return -ENOMEM;
+		all = moved;
+		if (page.n_services > 0)
+			memcpy(all + n, page.services, page.n_services * sizeof(*all));
+		n += page.n_services;
+		if (HAS(&page, service_list, next_page) && page.next_page <= query.page)
+			return status_set(status, STATUS_INTERNAL, "services: pages without an end");
+		query.page = page.next_page;
+	} while (HAS(&page, service_list, next_page));
+	*ret = page;
+	ret->services = document_alloc(documents->list[documents->n - 1], n * sizeof(*all));
+	if (ret->services == NULL)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(ret->services, all, n * sizeof(*all));
+	ret->n_services = n;
+	return 0;
 }
 
-// Returns 0, 1 when there is none, or a negative errno with 'status'.
-static int find_service(struct snapshots *snapshots, const struct wanted *wanted, struct documents *documents,
-                        struct service_view *ret, struct status *status) {
+int services_find(struct snapshots *snapshots, const char *service_id, bool decisions,
+                  struct documents *documents, struct service_view *ret, struct status *status) {
 	struct services_query query;
 	struct service_list list;
+	size_t n = 0;
 	int rc;
 
 	services_query_init(&query);
-	query.service_id = wanted->service_id;
-	do {
-		if ((rc = origin_call(snapshots->origin, OP_LIST_SERVICES, &query, &list, documents,
-		                      status)) < 0)
-			return rc;
-		for (size_t i = 0; i < list.n_services; i++) {
-			if (!is_wanted(&list.services[i], wanted))
-				continue;
-			*ret = list.services[i];
-			return 0;
-		}
-		query.page = list.next_page;
-	} while (HAS(&list, service_list, next_page));
-	return 1;
+	query.service_id = service_id;
+	query.decisions = decisions;
+	if ((rc = services_list(snapshots, &query, documents, &list, status)) < 0)
+		return rc;
+	if (list.n_services == 0)
+		return status_set(status, STATUS_INTERNAL, "service '%s': no answer", service_id);
+	*ret = list.services[0];
+	// each page of decisions came with the service
+	for (size_t i = 0; i < list.n_services; i++)
+		n += list.services[i].n_decisions;
+	ret->decisions = document_alloc(documents->list[documents->n - 1], n * sizeof(*ret->decisions));
+	if (ret->decisions == NULL)
+		return -ENOMEM;
+	ret->n_decisions = 0;
+	for (size_t i = 0; i < list.n_services; i++) {
+		for (size_t j = 0; j < list.services[i].n_decisions; j++)
+			ret->decisions[ret->n_decisions++] = list.services[i].decisions[j];
+	}
+	return 0;
 }
 
 int services_complete(struct snapshots *snapshots, const char *service_id, struct path_query *query,
                       struct documents *documents, struct status *status) {
 	struct service_view service;
-	int rc = find_service(snapshots, &(struct wanted){.service_id = service_id}, documents, &service,
-	                      status);
+	int rc = services_find(snapshots, service_id, false, documents, &service, status);
 
 	if (rc < 0)
 		return rc;
-	if (rc > 0)
-		return status_set(status, STATUS_NOT_FOUND, "service '%s' does not exist", service_id);
 	if (query->from == NULL)
 		query->from = service.from;
 	if (query->to == NULL)
@@ -93,31 +118,32 @@ static int add_path(struct answer *answer, const uint32_t *arcs, size_t n_arcs) 
 }
 
 // A pair's links are in a row: the second path begins where the source is left again.
-static int retell(struct answer *answer, const struct service_view *service, struct status *status) {
+static int retell(struct answer *answer, const struct admission_evidence *evidence, struct status *status) {
 	const struct pathcomp_graph *graph = answer->snapshot->graph;
-	uint32_t *arcs = memory_take(&answer->memory, service->n_links, sizeof(*arcs));
+	uint32_t *arcs = memory_take(&answer->memory, evidence->n_links, sizeof(*arcs));
 	size_t begin = 0;
 	int rc;
 
 	pathcomp_paths_fini(&answer->paths);
-	answer->paths.list = calloc(service->n_links + 1, sizeof(*answer->paths.list));
+	answer->paths.list = calloc(evidence->n_links + 1, sizeof(*answer->paths.list));
 	if (arcs == NULL || answer->paths.list == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < service->n_links; i++) {
+	for (size_t i = 0; i < evidence->n_links; i++) {
+		const struct link_evidence *seen = &evidence->links[i];
 		uint32_t link;
 
-		if (pathcomp_graph_find_link(graph, service->links[i].link_id, &link) < 0)
+		if (pathcomp_graph_find_link(graph, seen->link_id, &link) < 0)
 			return status_set(status, STATUS_FAILED_PRECONDITION,
-			                  "service '%s' is on link '%s', which is not there any more",
-			                  service->service_id, service->links[i].link_id);
-		arcs[i] = pathcomp_arc(link, (enum directions)service->links[i].direction);
+			                  "it was admitted on link '%s', which is not there any more",
+			                  seen->link_id);
+		arcs[i] = pathcomp_arc(link, (enum directions)seen->direction);
 		if (i > begin && pathcomp_arc_from(graph, arcs[i]) == answer->request.from) {
 			if ((rc = add_path(answer, &arcs[begin], i - begin)) < 0)
 				return rc;
 			begin = i;
 		}
 	}
-	if ((rc = add_path(answer, &arcs[begin], service->n_links - begin)) < 0)
+	if ((rc = add_path(answer, &arcs[begin], evidence->n_links - begin)) < 0)
 		return rc;
 	answer->message.offers = NULL;
 	answer->message.n_cut = 0;
@@ -125,27 +151,52 @@ static int retell(struct answer *answer, const struct service_view *service, str
 	return answer_tell_paths(answer);
 }
 
-// A client that asks again: its service is there and holds what it was given.
-static int recall(struct snapshots *snapshots, const char *request_id, struct answer *answer,
-                  struct status *status) {
-	CLEANUP(documents_fini) struct documents documents = {0};
-	struct service_view service;
-	char *service_id;
-	int rc = find_service(snapshots, &(struct wanted){.request_id = request_id}, &documents, &service,
-	                      status);
+// Did this decision answer this request?
+static bool is_answer_to(const struct service_view *service, const struct service_decision *decision,
+                         const struct answer *answer, const struct service_terms *terms) {
+	const struct path_query *query = answer->query;
+	bool ends = HAS(decision, service_decision, end_ns);
+	bool changes = decision->verdict == SERVICE_CHANGE_CHANGED;
 
-	if (rc != 0)
+	if (llround(decision->gbps * 1e9) != llround(query->gbps * 1e9) ||
+	    changes != (terms->service_id != NULL) ||
+	    (changes && strcmp(service->service_id, terms->service_id) != 0))
+		return false;
+	if (!changes &&
+	    (ends != HAS(query, path_query, duration_seconds) ||
+	     (ends && decision->end_ns - decision->start_ns != llround(query->duration_seconds * 1e9))))
+		return false;
+	return decision->version != service->version ||
+	       (service->from != NULL && strcmp(service->from, query->from) == 0 && service->to != NULL &&
+	        strcmp(service->to, query->to) == 0);
+}
+
+// A client that asks again gets the answer of then, whatever became of the service. Returns 0, 1 when the request is
+// new, or a negative errno with 'status'.
+static int recall(struct snapshots *snapshots, const struct service_terms *terms, const char *request_id,
+                  struct answer *answer, struct status *status) {
+	CLEANUP(documents_fini) struct documents documents = {0};
+	struct services_query query;
+	struct service_list list;
+	char *service_id;
+	int rc;
+
+	services_query_init(&query);
+	query.request_id = request_id;
+	query.decisions = true;
+	if ((rc = origin_call(snapshots->origin, OP_LIST_SERVICES, &query, &list, &documents, status)) < 0)
 		return rc;
-	if (service.from == NULL || strcmp(service.from, answer->query->from) != 0 || service.to == NULL ||
-	    strcmp(service.to, answer->query->to) != 0 || service.gbps != answer->query->gbps)
+	if (list.n_services == 0 || list.services[0].n_decisions == 0)
+		return 1;
+	if (!is_answer_to(&list.services[0], &list.services[0].decisions[0], answer, terms))
 		return status_set(status, STATUS_ALREADY_EXISTS,
 		                  "request_id '%s' was admitted before, for something else", request_id);
-	if ((rc = retell(answer, &service, status)) < 0)
+	if ((rc = retell(answer, list.services[0].decisions[0].evidence, status)) < 0)
 		return rc;
-	service_id = memory_take(&answer->memory, strlen(service.service_id) + 1, 1);
+	service_id = memory_take(&answer->memory, strlen(list.services[0].service_id) + 1, 1);
 	if (service_id == NULL)
 		return -ENOMEM;
-	answer->message.service_id = strcpy(service_id, service.service_id);
+	answer->message.service_id = strcpy(service_id, list.services[0].service_id);
 	return 0;
 }
 
@@ -268,11 +319,13 @@ static int attempt(struct snapshots *snapshots, const struct path_query *query,
 	if (rc < 0)
 		return rc;
 	if (ret->message.status == PATH_STATUS_BLOCKED) {
-		rc = terms->request_id == NULL ? 1 : recall(snapshots, request_id, ret, status);
+		rc = terms->request_id == NULL || terms->dry_run
+		             ? 1
+		             : recall(snapshots, terms, request_id, ret, status);
 	} else {
 		rc = reserve(snapshots, ret, terms, request_id, status);
 		if (rc == -EEXIST)
-			rc = recall(snapshots, request_id, ret, status) == 0 ? 0 : -EEXIST;
+			rc = recall(snapshots, terms, request_id, ret, status) == 0 ? 0 : -EEXIST;
 		else if (rc == 0)
 			rc = hold(ret, terms);
 	}

@@ -14,3 +14,11 @@ int services_request(struct snapshots *, const struct path_query *, const struct
 // Fills in what 'query' doesn't say of a service that is to be changed. 'documents' keeps what it points to.
 int services_complete(struct snapshots *, const char *service_id, struct path_query *query,
                       struct documents *documents, struct status *status);
+
+// All services that are asked for, page by page. 'documents' keeps what 'ret' points to.
+int services_list(struct snapshots *, const struct services_query *, struct documents *documents,
+                  struct service_list *ret, struct status *status);
+
+// The service as it is, with each decision about it when they are asked for. 'documents' keeps what it points to.
+int services_find(struct snapshots *, const char *service_id, bool decisions, struct documents *documents,
+                  struct service_view *ret, struct status *status);

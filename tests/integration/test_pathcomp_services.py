@@ -344,6 +344,67 @@ def test_a_change_counts_what_the_service_holds_as_free(daemon):
     assert run.returncode == ERROR and "nobody" in run.stderr
 
 
+def test_a_request_is_known_again_after_its_service_was_changed_and_released(daemon):
+    first = request(daemon, 2, "--request-id", "one", "--duration", "1h")
+    service(daemon, "change", first["service_id"], "--gbps", 3, "--request-id", "two")
+    again = request(daemon, 2, "--request-id", "one", "--duration", "1h")
+    assert (again["service_id"], links_of(again)) == (first["service_id"], links_of(first))
+    changed = service(daemon, "change", first["service_id"], "--gbps", 3, "--request-id", "two")
+    assert changed["service_id"] == first["service_id"]
+    service(daemon, "release", first["service_id"])
+    again = request(daemon, 2, "--request-id", "one", "--duration", "1h")
+    assert again["service_id"] == first["service_id"]
+    for wrong in (["2", "--duration", "2h"], ["2"], ["3", "--duration", "1h"]):
+        run = pathcomp("service", "request", "--api", daemon.api, "--from", "A", "--to", "C", "--gbps", wrong[0],
+                       "--request-id", "one", *wrong[1:])
+        assert run.returncode == ERROR and "'one'" in run.stderr, wrong
+    assert len(service(daemon, "list")["services"]) == 1
+
+
+def test_a_service_is_shown_with_what_each_decision_was_made_from(daemon):
+    first = request(daemon, 2, "--request-id", "one", "--duration", "1h")
+    service(daemon, "change", first["service_id"], "--gbps", 6, "--request-id", "two")
+    shown = service(daemon, "show", first["service_id"])
+    assert [(entry["version"], entry["request_id"]) for entry in shown["decisions"]] == [(1, "one"), (2, "two")]
+    text = pathcomp("service", "show", first["service_id"], "--api", daemon.api).stdout
+    assert f"service {first['service_id']}: active, 6 Gbps from A to C on ab bc" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert "version 1, admitted" in text and "by request two: 6 Gbps" in text
+    assert [row[:4] for row in rows if row[:1] == ["ab"]] == [["ab", "forward", "unknown", "10"]] * 2
+    run = pathcomp("service", "show", "nobody", "--api", daemon.api)
+    assert run.returncode == ERROR and "nobody" in run.stderr
+
+
+def test_lists_of_people_name_links_that_are_taken_backwards(daemon):
+    assert pathcomp("service", "list", "--api", daemon.api).stdout == "no services\n"
+    service(daemon, "request", "--from", "C", "--to", "A", "--gbps", 1)
+    run = pathcomp("service", "list", "--api", daemon.api, "--link", "ab", "--state", "active")
+    rows = [line.split() for line in run.stdout.splitlines()]
+    assert rows[0][:4] == ["SERVICE", "STATE", "FROM", "TO"]
+    assert rows[1][:5] == ["svc-1", "active", "C", "A", "1"] and rows[1][-2:] == ["~bc", "~ab"]
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["eat"], ["release"], ["release", "a", "b"], ["show"], ["list", "a"], ["request", "--from", "A", "--to", "B"],
+    ["change", "--gbps", "1"], ["release", "a", "--dry-run"], ["list", "--state", "odd"],
+    ["request", "--from", "A", "--to", "B", "--gbps", "1", "--start", "soon"],
+    ["request", "--from", "A", "--to", "B", "--gbps", "1", "--meter-port", "p"],
+    ["request", "--from", "A", "--to", "B", "--gbps", "1", "-k", "2", "--disjoint", "link"],
+], ids=" ".join)
+def test_wrong_usage_of_service_changes_nothing(arguments):
+    run = pathcomp("service", *arguments)
+    assert run.returncode == USAGE and run.stdout == "" and "pathcomp service" in run.stderr
+
+
+def test_each_action_helps():
+    overview = pathcomp("service", "--help")
+    assert overview.returncode == DONE
+    for action in ("request", "change", "release", "list", "show"):
+        assert f"pathcomp service {action}" in overview.stdout
+        run = pathcomp("service", action, "--help")
+        assert run.returncode == DONE and "Exit status:" in run.stdout and "--json" in run.stdout
+
+
 def test_a_pair_is_held_as_one_service(daemon):
     reply = request(daemon, 6, "--disjoint", "link", "--request-id", "pair")
     assert links_of(reply) == [["ab", "bc"], ["ac"]]
