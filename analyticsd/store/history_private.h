@@ -164,6 +164,7 @@ struct batch {
 	const uint64_t *ts;
 	const uint64_t *rows;           // how many rows each stands for; NULL: one
 	const uint64_t *const *columns; // what was asked for
+	size_t n_after;                 // rows of the chunks behind it, in the range or not
 };
 
 // What is wanted of a counter or point. Of a raw row without a neighbour, and of a link's point, all are its value.

@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define CURRENT_NS (60 * NS_PER_SECOND)
+#define HUGE_PAGE  ((uintptr_t)2 << 20) // the smallest that there are
 
 // ---- which level answers
 
@@ -287,6 +289,15 @@ int history_kpi_current(struct history *history, const char *link_id, enum direc
 
 // ---- rows of ports
 
+// Most of what a long answer costs would be the page faults of its memory. Only advice: that it is refused is fine.
+static void prefer_huge_pages(void *memory, size_t size) {
+	uintptr_t begin = ((uintptr_t)memory + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	uintptr_t end = ((uintptr_t)memory + size) & ~(HUGE_PAGE - 1);
+
+	if (begin < end)
+		(void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
 struct collected {
 	const struct port_range *range;
 	int64_t step_ns;
@@ -297,17 +308,24 @@ struct collected {
 	int64_t next_ns;
 };
 
-static int make_place(struct collected *collected, size_t n) {
-	size_t capacity = 2 * collected->capacity + n;
+// Place for 'n' rows, of which as many as 'n_after' more are expected to follow.
+static int make_place(struct collected *collected, size_t n, size_t n_after) {
+	size_t left = collected->range->limit - collected->n, size = collected->width * sizeof(uint64_t);
+	size_t capacity = 2 * collected->capacity;
 	void *moved;
 
 	if (collected->n + n <= collected->capacity)
 		return 0;
-	moved = reallocarray(collected->values, capacity, collected->width * sizeof(*collected->values));
+	if (capacity < collected->n + n + n_after)
+		capacity = collected->n + n + n_after;
+	if (capacity > collected->n + (left > n ? left : n))
+		capacity = collected->n + (left > n ? left : n);
+	moved = reallocarray(collected->values, capacity, size);
 	if (moved == NULL)
 		return -ENOMEM;
 	collected->values = moved;
 	collected->capacity = capacity;
+	prefer_huge_pages(moved, capacity * size);
 	return 0;
 }
 
@@ -317,7 +335,7 @@ static int take_all(struct collected *collected, const struct batch *batch) {
 	size_t width = collected->width;
 	uint64_t *out;
 
-	if (make_place(collected, n) < 0)
+	if (make_place(collected, n, batch->n_after) < 0)
 		return -ENOMEM;
 	out = collected->values + collected->n * width;
 	for (size_t i = 0; i < n; i++)
@@ -357,7 +375,7 @@ static int take_rows(void *context, const struct batch *batch) {
 
 	if (collected->step_ns == 0 && collected->range->value != PORT_ROWS)
 		return take_all(collected, batch);
-	if (make_place(collected, batch->n) < 0)
+	if (make_place(collected, batch->n, 0) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < batch->n; i++) {
 		int64_t ts_ns = (int64_t)batch->ts[i];

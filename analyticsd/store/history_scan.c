@@ -21,6 +21,7 @@ struct scanner {
 	uint64_t *values; // of a batch: time, number of rows, the columns
 	size_t values_rows;
 	const uint64_t **columns;
+	size_t n_after;   // rows of the chunks that follow
 	struct rows late; // of the tail: time, then the columns; sorted
 	size_t next_late;
 	struct rows before; // the raw row before, for rates
@@ -122,7 +123,7 @@ static int read_column(struct scanner *scanner, const struct chunk_ref *ref, con
 // ---- batches
 
 static int give(struct scanner *scanner, size_t from, size_t to, bool steps) {
-	struct batch batch = {.n = to - from, .columns = scanner->columns};
+	struct batch batch = {.n = to - from, .columns = scanner->columns, .n_after = scanner->n_after};
 
 	if (from >= to)
 		return 0;
@@ -424,9 +425,13 @@ static int scan_level(struct scanner *scanner, enum history_level level, int64_t
 	if ((rc = archive->ops->find(archive, scanner->scan->series, level, from_ns, to_ns, SIZE_MAX, &list,
 	                             scanner->status)) < 0)
 		return rc;
+	scanner->n_after = 0;
+	for (size_t i = 0; i < list.n; i++)
+		scanner->n_after += list.refs[i].n_rows;
 	for (size_t i = 0; i < list.n; i++) {
 		if ((rc = give_late(scanner, list.refs[i].from_ns)) != 0)
 			return rc;
+		scanner->n_after -= list.refs[i].n_rows;
 		rc = scan_chunk(scanner, level, &list.refs[i]);
 		if (rc != 0 && rc != -EBADMSG)
 			return rc;
