@@ -21,8 +21,10 @@ struct shared {
 
 static char path[64];
 
+// Everything is kept: many kills write more than the two weeks that raw rows at 1 Hz stay.
 static struct history *open_or_exit(bool write) {
-	const struct history_options options = {.write = write, .memory = MEMORY};
+	const struct history_options options = {
+	        .write = write, .memory = MEMORY, .keep_ns[LEVEL_RAW] = HISTORY_FOREVER};
 	struct history *history = NULL;
 	struct status status = {.message = ""};
 

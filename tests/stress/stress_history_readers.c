@@ -18,7 +18,8 @@ static atomic_bool ending, failed;
 static _Atomic uint64_t acknowledged;
 
 static struct history *open_history(bool write) {
-	const struct history_options options = {.write = write, .memory = MEMORY};
+	const struct history_options options = {
+	        .write = write, .memory = MEMORY, .keep_ns[LEVEL_RAW] = HISTORY_FOREVER};
 	struct history *history = NULL;
 	struct status status = {.message = ""};
 
