@@ -72,18 +72,19 @@ static int roll_raw(struct history *history, const struct open_series *open, enu
 	                             status)) < 0)
 		return rc;
 	for (size_t i = 0; i < list.n; i++) {
-		CLEANUP(rows_fini) struct rows rows = {0};
-		bool fits;
+		CLEANUP(rows_fini) struct rows rows = {0}, renamed = {0};
+		const uint64_t *before;
 
 		rc = history_read_chunk(history, open->series, &list.refs[i], &rows, &names_id, status);
 		if (rc == -EBADMSG)
 			continue;
 		if (rc < 0)
 			return rc;
-		fits = last.n > 0 && last_names_id == names_id && last.width == rows.width;
+		if ((rc = history_row_before(history, open->series, &last, last_names_id, rows.values,
+		                             names_id, rows.width, &renamed, &before, status)) < 0)
+			return rc;
 		if ((level != LEVEL_SECOND || list.refs[i].dense) &&
-		    (rc = roll_chunk(open, level, &rows, names_id, fits ? last.values : NULL, from_ns, to_ns,
-		                     ret)) < 0)
+		    (rc = roll_chunk(open, level, &rows, names_id, before, from_ns, to_ns, ret)) < 0)
 			return rc;
 		rows_fini(&last);
 		last.width = rows.width;

@@ -1,14 +1,16 @@
 // history_private.h: the handle that the files of history share, and what they offer each other.
 //
 //     history.c        opening, versions, transactions
-//     history_ports.c  rows and names of ports, publishers
+//     history_ports.c  rows of ports, publishers
+//     history_names.c  names of counters
 //     history_kpi.c    points of links
 //     history_gaps.c   what is missing of a port
 //     history_seal.c   from open rows to chunks and levels (history_chunk_put.h)
 //     history_late.c   the same for rows that came late
 //     history_load.c   chunks and newest rows
 //     history_keep.c   what need not be done with each commit
-//     history_scan.c   rows of a series from chunks and tail together
+//     history_scan.c   rows of a series from chunks and tail together (history_scan.h)
+//     history_rates.c  the same as rates
 //     history_read.c   what callers ask
 //     history_list.c   what is known of ports and publishers
 //     history_chunks.c every chunk, for a check
@@ -99,10 +101,25 @@ int history_convert(sqlite3 *db, int version, struct status *status);
 // Returns 1 with the id, 0 when there is none, or a negative errno.
 int history_find_port(struct history *, const char *host, const char *name, int64_t *ret,
                       struct status *status);
+void history_forget_ports(struct history *);
+
+// ---- history_names.c
+
 // The names of a set; lives until a rollback.
 int history_names(struct history *, int64_t names_id, const struct name_set **ret, struct status *status);
-void history_forget_ports(struct history *);
+// Those of a sample; a set that is new is stored.
+int history_find_names(struct history *, const struct sample *, const struct name_set **ret,
+                       struct status *status);
 void history_forget_names(struct history *);
+
+// The place of a counter among those of a row with these names, or -1.
+int history_find_name(const struct name_set *, const char *name);
+
+// The row before 'row', for a rate between the two, as if it had the same names: 'last' (one row, or none) itself, or a
+// copy of it in 'renamed' where counters that it didn't have are as in 'row'. '*ret' is NULL when there is none.
+int history_row_before(struct history *, int64_t series, const struct rows *last, int64_t last_names_id,
+                       const uint64_t *row, int64_t names_id, size_t width, struct rows *renamed,
+                       const uint64_t **ret, struct status *status);
 
 // ---- history_kpi.c
 

@@ -1,32 +1,13 @@
 // Reading a series: only the columns that are wanted, of the chunks that are in the range, with the open rows where they
 // belong. What is damaged is said and left out.
 // SPDX-License-Identifier: MIT
-#include "history_private.h"
-
-#include "rollup.h"
+#include "history_scan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 // ---- columns
-
-struct scanner {
-	struct history *history;
-	const struct scan *scan;
-	struct status *status;
-	int64_t from_ns, to_ns; // of the level that is scanned
-	size_t n;               // columns that are wanted, without time and number of rows
-	struct chunk_bytes head_bytes, bytes;
-	uint64_t *values; // of a batch: time, number of rows, the columns
-	size_t values_rows;
-	const uint64_t **columns;
-	size_t n_after;   // rows of the chunks that follow
-	struct rows late; // of the tail: time, then the columns; sorted
-	size_t next_late;
-	struct rows before; // the raw row before, for rates
-	int64_t before_names_id;
-};
 
 static void scanner_fini(struct scanner *scanner) {
 	chunk_bytes_fini(&scanner->head_bytes);
@@ -37,12 +18,7 @@ static void scanner_fini(struct scanner *scanner) {
 	rows_fini(&scanner->before);
 }
 
-static uint64_t *column_of(struct scanner *scanner, size_t k) {
-	return scanner->values + k * scanner->values_rows;
-}
-
-// Place for a batch of 'n' rows.
-static int make_batch(struct scanner *scanner, size_t n) {
+int scanner_make_batch(struct scanner *scanner, size_t n) {
 	uint64_t *moved;
 
 	if (n <= scanner->values_rows)
@@ -57,21 +33,8 @@ static int make_batch(struct scanner *scanner, size_t n) {
 	return 0;
 }
 
-static int find_name(const struct name_set *set, const char *name) {
-	for (int i = 0; i < N_PORT_COUNTERS; i++) {
-		if (strcmp(name, port_counters[i].name) == 0)
-			return i;
-	}
-	for (size_t i = 0; i < set->n; i++) {
-		if (strcmp(name, set->names[i]) == 0)
-			return (int)(N_PORT_COUNTERS + i);
-	}
-	return -1;
-}
-
-// Where the wanted columns are in rows with these names. Returns 1, 0 when one is not there, or a negative errno.
-static int find_places(struct scanner *scanner, enum history_level level, int64_t names_id, size_t width,
-                       size_t *places) {
+int scanner_find_places(struct scanner *scanner, enum history_level level, int64_t names_id, size_t width,
+                        size_t *places) {
 	const struct scan *scan = scanner->scan;
 	const struct name_set *set = NULL;
 	int rc, index;
@@ -89,7 +52,7 @@ static int find_places(struct scanner *scanner, enum history_level level, int64_
 	    (rc = history_names(scanner->history, names_id, &set, scanner->status)) < 0)
 		return rc;
 	for (size_t i = 0; i < scan->n_counters; i++) {
-		if ((index = find_name(set, scan->counters[i])) < 0)
+		if ((index = history_find_name(set, scan->counters[i])) < 0)
 			return 0;
 		places[scan->n_places + i] =
 		        level == LEVEL_RAW ? ROW_COUNTERS + (size_t)index
@@ -122,23 +85,23 @@ static int read_column(struct scanner *scanner, const struct chunk_ref *ref, con
 
 // ---- batches
 
-static int give(struct scanner *scanner, size_t from, size_t to, bool steps) {
+int scanner_give(struct scanner *scanner, size_t from, size_t to, bool steps) {
 	struct batch batch = {.n = to - from, .columns = scanner->columns, .n_after = scanner->n_after};
 
 	if (from >= to)
 		return 0;
-	batch.ts = column_of(scanner, 0) + from;
-	batch.rows = steps ? column_of(scanner, 1) + from : NULL;
+	batch.ts = scanner_column(scanner, 0) + from;
+	batch.rows = steps ? scanner_column(scanner, 1) + from : NULL;
 	for (size_t k = 0; k < scanner->n; k++)
-		scanner->columns[k] = column_of(scanner, 2 + k) + from;
+		scanner->columns[k] = scanner_column(scanner, 2 + k) + from;
 	return scanner->scan->each(scanner->scan->context, &batch);
 }
 
 static void put_late(struct scanner *scanner, size_t at, const uint64_t *row) {
-	column_of(scanner, 0)[at] = row[0];
-	column_of(scanner, 1)[at] = 1;
+	scanner_column(scanner, 0)[at] = row[0];
+	scanner_column(scanner, 1)[at] = 1;
 	for (size_t k = 0; k < scanner->n; k++)
-		column_of(scanner, 2 + k)[at] = row[1 + k];
+		scanner_column(scanner, 2 + k)[at] = row[1 + k];
 }
 
 // Late rows up to a time, before what comes next.
@@ -151,30 +114,30 @@ static int give_late(struct scanner *scanner, int64_t before_ns) {
 	n = end - scanner->next_late;
 	if (n == 0)
 		return 0;
-	if ((rc = make_batch(scanner, n)) < 0)
+	if ((rc = scanner_make_batch(scanner, n)) < 0)
 		return rc;
 	for (size_t i = 0; i < n; i++)
 		put_late(scanner, i, rows_at(&scanner->late, scanner->next_late + i));
 	scanner->next_late = end;
-	return give(scanner, 0, n, true);
+	return scanner_give(scanner, 0, n, true);
 }
 
 // The batch is full of 'n' rows; late rows that belong between them are put there, from behind.
 static int give_merged(struct scanner *scanner, size_t from, size_t to, bool steps) {
-	const int64_t *ts = (const int64_t *)column_of(scanner, 0);
+	const int64_t *ts = (const int64_t *)scanner_column(scanner, 0);
 	size_t end = scanner->next_late, n = to - from, late;
 
 	while (end < scanner->late.n && rows_ts(&scanner->late, end) <= ts[to - 1])
 		end++;
 	late = end - scanner->next_late;
 	if (late == 0)
-		return give(scanner, from, to, steps);
+		return scanner_give(scanner, from, to, steps);
 	CLEANUP(freep) uint64_t *old = scanner->values;
 	size_t old_rows = scanner->values_rows, i = n, l = late;
 
 	scanner->values = NULL;
 	scanner->values_rows = 0;
-	if (make_batch(scanner, n + late) < 0)
+	if (scanner_make_batch(scanner, n + late) < 0)
 		return -ENOMEM;
 	for (size_t at = n + late; at-- > 0;) {
 		const uint64_t *row = l > 0 ? rows_at(&scanner->late, scanner->next_late + l - 1) : NULL;
@@ -186,10 +149,10 @@ static int give_merged(struct scanner *scanner, size_t from, size_t to, bool ste
 		}
 		i--;
 		for (size_t k = 0; k < scanner->n + 2; k++)
-			column_of(scanner, k)[at] = k == 1 && !steps ? 1 : old[k * old_rows + from + i];
+			scanner_column(scanner, k)[at] = k == 1 && !steps ? 1 : old[k * old_rows + from + i];
 	}
 	scanner->next_late = end;
-	return give(scanner, 0, n + late, true);
+	return scanner_give(scanner, 0, n + late, true);
 }
 
 static size_t find_time(const uint64_t *ts, size_t n, int64_t ts_ns) {
@@ -214,173 +177,24 @@ static int scan_chunk(struct scanner *scanner, enum history_level level, const s
 
 	if ((rc = history_read_head(scanner->history, scan->series, ref, &scanner->head_bytes, &head,
 	                            scanner->status)) < 0 ||
-	    (rc = find_places(scanner, level, head.kind.names_id, head.n_columns, places)) <= 0 ||
-	    (rc = make_batch(scanner, head.n_rows)) < 0 ||
-	    (rc = read_column(scanner, ref, &head, ROW_TS, column_of(scanner, 0))) < 0)
+	    (rc = scanner_find_places(scanner, level, head.kind.names_id, head.n_columns, places)) <= 0 ||
+	    (rc = scanner_make_batch(scanner, head.n_rows)) < 0 ||
+	    (rc = read_column(scanner, ref, &head, ROW_TS, scanner_column(scanner, 0))) < 0)
 		return rc;
-	from = find_time(column_of(scanner, 0), head.n_rows, scanner->from_ns);
-	to = find_time(column_of(scanner, 0), head.n_rows, scanner->to_ns);
+	from = find_time(scanner_column(scanner, 0), head.n_rows, scanner->from_ns);
+	to = find_time(scanner_column(scanner, 0), head.n_rows, scanner->to_ns);
 	if (from >= to)
 		return 0;
 	if (level != LEVEL_RAW &&
-	    (rc = read_column(scanner, ref, &head, STEP_ROWS, column_of(scanner, 1))) < 0)
+	    (rc = read_column(scanner, ref, &head, STEP_ROWS, scanner_column(scanner, 1))) < 0)
 		return rc;
 	for (size_t k = 0; k < scanner->n; k++) {
-		if ((rc = read_column(scanner, ref, &head, places[k], column_of(scanner, 2 + k))) < 0)
+		if ((rc = read_column(scanner, ref, &head, places[k], scanner_column(scanner, 2 + k))) < 0)
 			return rc;
 	}
 	if (scanner->next_late < scanner->late.n)
 		return give_merged(scanner, from, to, level != LEVEL_RAW);
-	return give(scanner, from, to, level != LEVEL_RAW);
-}
-
-// ---- rates of raw rows
-
-// Sorted rows with the same names become rows of one, with the rates to the row before each.
-static int give_rates(struct scanner *scanner, const struct rows *rows, size_t width, int64_t names_id) {
-	CLEANUP(rows_fini) struct rows steps = {.width = rollup_width(SERIES_PORT, width)};
-	size_t places[scanner->n + 1], n = 0;
-	const uint64_t *before = NULL;
-	int rc;
-
-	if ((rc = find_places(scanner, LEVEL_SECOND, names_id, steps.width, places)) <= 0 ||
-	    (rc = make_batch(scanner, rows->n)) < 0)
-		return rc;
-	if (scanner->before.n > 0 && scanner->before_names_id == names_id && scanner->before.width == width)
-		before = scanner->before.values;
-	for (size_t i = 0; i < rows->n; i++) {
-		steps.n = 0;
-		if ((rc = rollup_rows(SERIES_PORT, 1, before, rows_at(rows, i), 1, width, rows->width,
-		                      &steps)) < 0)
-			return rc;
-		before = rows_at(rows, i);
-		if (rows_ts(rows, i) < scanner->scan->from_ns || rows_ts(rows, i) >= scanner->scan->to_ns)
-			continue;
-		column_of(scanner, 0)[n] = steps.values[STEP_TS];
-		column_of(scanner, 1)[n] = 1;
-		for (size_t k = 0; k < scanner->n; k++)
-			column_of(scanner, 2 + k)[n] = steps.values[places[k]];
-		n++;
-	}
-	scanner->before.n = 0;
-	if (scanner->before.width != width) {
-		rows_fini(&scanner->before);
-		scanner->before.width = width;
-	}
-	scanner->before_names_id = names_id;
-	if (rows->n > 0 && rows_add(&scanner->before, rows_at(rows, rows->n - 1), 1) < 0)
-		return -ENOMEM;
-	return give(scanner, 0, n, true);
-}
-
-struct run {
-	const struct rows *rows;
-	size_t next, end, width;
-	int64_t names_id;
-};
-
-static int64_t next_ts(const struct run *run) {
-	return run->next < run->end ? rows_ts(run->rows, run->next) : INT64_MAX;
-}
-
-// The rows of a run before a time.
-static int give_run(struct scanner *scanner, struct run *run, int64_t before_ns) {
-	struct rows part = {.values = rows_at(run->rows, run->next), .width = run->rows->width};
-
-	while (run->next + part.n < run->end && rows_ts(run->rows, run->next + part.n) < before_ns)
-		part.n++;
-	run->next += part.n;
-	return part.n > 0 ? give_rates(scanner, &part, run->width, run->names_id) : 0;
-}
-
-// Rows of two sets of names, in turns.
-static int give_runs(struct scanner *scanner, struct run *a, struct run *b) {
-	int rc = 0;
-
-	while (rc == 0 && (a->next < a->end || b->next < b->end)) {
-		struct run *first = next_ts(a) <= next_ts(b) ? a : b, *second = first == a ? b : a;
-
-		// a row at the same time as the other's next one goes first
-		rc = give_run(scanner, first, next_ts(second) < INT64_MAX ? next_ts(second) + 1 : INT64_MAX);
-	}
-	return rc;
-}
-
-// Open rows that belong among those of a chunk.
-static int give_joined(struct scanner *scanner, struct run *chunk, struct run *open) {
-	CLEANUP(rows_fini) struct rows all = {.width = open->rows->width};
-	struct run joined = {.rows = &all, .width = chunk->width, .names_id = chunk->names_id};
-
-	if (rows_reserve(&all, chunk->end + open->end - open->next) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < chunk->end; i++)
-		memcpy(rows_at(&all, all.n++), rows_at(chunk->rows, i), chunk->width * sizeof(uint64_t));
-	if (rows_add(&all, rows_at(open->rows, open->next), open->end - open->next) < 0)
-		return -ENOMEM;
-	rows_sort(&all, true);
-	joined.end = all.n;
-	open->next = open->end;
-	return give_run(scanner, &joined, INT64_MAX);
-}
-
-static int scan_rates_of(struct scanner *scanner, const struct chunk_ref *ref, struct run *open) {
-	CLEANUP(rows_fini) struct rows rows = {0};
-	struct run chunk = {.rows = &rows};
-	int rc;
-
-	rc = history_read_chunk(scanner->history, scanner->scan->series, ref, &rows, &chunk.names_id,
-	                        scanner->status);
-	if (rc < 0)
-		return rc == -EBADMSG ? 0 : rc;
-	chunk.end = rows.n;
-	chunk.width = rows.width;
-	open->end = open->next;
-	while (open->end < open->rows->n && rows_ts(open->rows, open->end) <= ref->to_ns)
-		open->end++;
-	if (open->end > open->next && open->names_id == chunk.names_id && open->width == chunk.width)
-		return give_joined(scanner, &chunk, open);
-	return give_runs(scanner, &chunk, open);
-}
-
-static int scan_rates(struct scanner *scanner, const struct chunk_list *list,
-                      const struct open_series *open) {
-	CLEANUP(rows_fini) struct rows sorted = {.width = 1};
-	struct run rest = {.rows = &sorted};
-	int rc = 0;
-
-	if (open != NULL) {
-		sorted.width = open->rows.width;
-		rest.width = open_width(open);
-		rest.names_id = open->names_id;
-		if (rows_add(&sorted, open->rows.values, open->rows.n) < 0)
-			return -ENOMEM;
-		rows_sort(&sorted, true);
-	}
-	for (size_t i = 0; i < list->n && rc == 0; i++)
-		rc = scan_rates_of(scanner, &list->refs[i], &rest);
-	rest.end = sorted.n;
-	return rc == 0 ? give_run(scanner, &rest, INT64_MAX) : rc;
-}
-
-// Remembers the last raw row before a chunk that is scanned for rates by itself.
-static int remember_before(struct scanner *scanner, const struct chunk_ref *ref) {
-	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
-	CLEANUP(rows_fini) struct rows rows = {0};
-	struct archive *archive = scanner->history->archive;
-	int rc;
-
-	scanner->before.n = 0;
-	if ((rc = archive->ops->before(archive, scanner->scan->series, LEVEL_RAW, ref->from_ns, 1, &list,
-	                               scanner->status)) < 0 ||
-	    list.n == 0)
-		return rc;
-	rc = history_read_chunk(scanner->history, scanner->scan->series, &list.refs[0], &rows,
-	                        &scanner->before_names_id, scanner->status);
-	if (rc < 0)
-		return rc == -EBADMSG ? 0 : rc;
-	rows_fini(&scanner->before);
-	scanner->before.width = rows.width;
-	return rows_add(&scanner->before, rows_at(&rows, rows.n - 1), 1);
+	return scanner_give(scanner, from, to, level != LEVEL_RAW);
 }
 
 // ---- a scan
@@ -391,7 +205,7 @@ static int collect_late(struct scanner *scanner, const struct open_series *open)
 	int rc;
 
 	memset(places, 0, sizeof(places));
-	if ((rc = find_places(scanner, LEVEL_RAW, open->names_id, open_width(open), places)) <= 0)
+	if ((rc = scanner_find_places(scanner, LEVEL_RAW, open->names_id, open_width(open), places)) <= 0)
 		return rc;
 	scanner->late.width = 1 + scanner->n;
 	for (size_t i = 0; i < open->rows.n; i++) {
@@ -442,7 +256,6 @@ static int scan_level(struct scanner *scanner, enum history_level level, int64_t
 // A raw chunk that was not rolled up to seconds is as good as these.
 static int scan_sparse(struct scanner *scanner, const struct chunk_ref *ref) {
 	const struct scan *scan = scanner->scan;
-	struct chunk_ref own = *ref;
 	int rc;
 
 	scanner->from_ns = scan->from_ns;
@@ -451,8 +264,8 @@ static int scan_sparse(struct scanner *scanner, const struct chunk_ref *ref) {
 		return rc;
 	if (scan->value != SCAN_HIGHEST || series_kind(scan->series) != SERIES_PORT)
 		rc = scan_chunk(scanner, LEVEL_RAW, ref);
-	else if ((rc = remember_before(scanner, ref)) == 0)
-		rc = scan_rates(scanner, &(struct chunk_list){.refs = &own, .n = 1}, NULL);
+	else
+		rc = scanner_rates_of_chunk(scanner, ref);
 	return rc == -EBADMSG ? 0 : rc;
 }
 
@@ -477,21 +290,6 @@ static int scan_seconds(struct scanner *scanner) {
 	return scan_level(scanner, LEVEL_SECOND, at_ns, scan->to_ns);
 }
 
-// Rates of raw rows need the row before the first.
-static int scan_raw_rates(struct scanner *scanner, const struct open_series *open) {
-	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
-	const struct scan *scan = scanner->scan;
-	struct archive *archive = scanner->history->archive;
-	int rc;
-
-	if ((rc = archive->ops->before(archive, scan->series, LEVEL_RAW, scan->from_ns, 1, &list,
-	                               scanner->status)) < 0 ||
-	    (rc = archive->ops->find(archive, scan->series, LEVEL_RAW, scan->from_ns, scan->to_ns, SIZE_MAX,
-	                             &list, scanner->status)) < 0)
-		return rc;
-	return scan_rates(scanner, &list, open);
-}
-
 int history_scan(struct history *history, const struct scan *scan, struct status *status) {
 	CLEANUP(scanner_fini) struct scanner scanner = {.history = history, .scan = scan, .status = status};
 	bool ports = series_kind(scan->series) == SERIES_PORT;
@@ -507,7 +305,7 @@ int history_scan(struct history *history, const struct scan *scan, struct status
 	if ((rc = history_open_rows(history, scan->series, &open, status)) < 0)
 		return rc;
 	if (ports && scan->level == LEVEL_RAW && scan->value == SCAN_HIGHEST)
-		return scan_raw_rates(&scanner, open);
+		return scanner_rates(&scanner, open);
 	if (open != NULL && (rc = collect_late(&scanner, open)) < 0)
 		return rc;
 	if (scan->level == LEVEL_SECOND)

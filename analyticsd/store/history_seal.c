@@ -157,12 +157,12 @@ int history_append_rows(struct history *history, struct open_series *open, const
 
 	for (size_t i = from; i < rows->n && rc == 0; i += CHUNK_ROWS) {
 		size_t some = rows->n - i < CHUNK_ROWS ? rows->n - i : CHUNK_ROWS;
-		const uint64_t *values = rows_at(rows, i), *before = NULL;
+		const uint64_t *values = rows_at(rows, i), *before;
+		CLEANUP(rows_fini) struct rows renamed = {0};
 
-		if (open->sealed_row.n > 0 && open->sealed_names_id == names_id &&
-		    open->sealed_row.width == width)
-			before = open->sealed_row.values;
-		if ((rc = history_put_chunk(history, open->series, LEVEL_RAW, names_id, values, some, width,
+		if ((rc = history_row_before(history, open->series, &open->sealed_row, open->sealed_names_id,
+		                             values, names_id, width, &renamed, &before, status)) == 0 &&
+		    (rc = history_put_chunk(history, open->series, LEVEL_RAW, names_id, values, some, width,
 		                            rows->width, BY_TIME, status)) == 0 &&
 		    (rc = put_levels(history, open, names_id, before, values, some, width, rows->width,
 		                     status)) == 0 &&

@@ -92,11 +92,15 @@ static int find_counter(int set, const char *name) {
 
 static uint64_t rate_of(const struct model_row *before, const struct model_row *row, int counter) {
 	uint64_t older, newer;
+	int was;
 
-	if (before == NULL || before->set != row->set || before->instance != row->instance ||
-	    before->epoch != row->epoch || before->seq + 1 != row->seq)
+	if (before == NULL || before->instance != row->instance || before->epoch != row->epoch ||
+	    before->seq + 1 != row->seq)
 		return 0;
-	older = before->values[counter];
+	was = find_counter(before->set, names[row->set][counter]);
+	if (was < 0)
+		return 0;
+	older = before->values[was];
 	newer = row->values[counter];
 	return newer < older
 	               ? 0

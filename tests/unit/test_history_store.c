@@ -135,6 +135,77 @@ Test(keep, every_level_has_all_rows_counted) {
 	history_close(history);
 }
 
+// As when xstats are switched on: a publisher's rows get other names from one to the next.
+Test(keep, a_rate_reaches_over_a_change_of_names) {
+	static const char *const one[] = {"rx_q1"}, *const two[] = {"rx_q0", "rx_q1"};
+	const struct {
+		const char *const *more;
+		size_t n;
+		uint64_t values[2];
+	} rows[] = {{NULL, 0, {0}}, {one, 1, {7}}, {two, 2, {1000, 307}}, {NULL, 0, {0}}};
+	enum { N = sizeof(rows) / sizeof(rows[0]) };
+	const char *counters[] = {"rx_packets", "rx_q1"};
+	struct port_range range = {.host = "h",
+	                           .name = "p0",
+	                           .counters = counters,
+	                           .n_counters = 1,
+	                           .from_ns = 0,
+	                           .to_ns = INT64_MAX,
+	                           .limit = 10,
+	                           .value = PORT_MAX_RATE};
+	int64_t next_ns;
+
+	open_history((struct history_options){0});
+	for (size_t i = 0; i < N; i++) {
+		const char *names[N_PORT_COUNTERS + 2];
+		uint64_t row[2 + N_PORT_COUNTERS + 2] = {i + 1, (i + 1) * SECOND, i * 50};
+		struct sample sample = {.host = "h",
+		                        .instance = 1,
+		                        .name = "p0",
+		                        .names = names,
+		                        .n_names = N_PORT_COUNTERS + rows[i].n,
+		                        .rows = row,
+		                        .n_rows = 1};
+		struct sample_stored stored;
+
+		memcpy(names, history_basic_counters, sizeof(history_basic_counters[0]) * N_PORT_COUNTERS);
+		for (size_t k = 0; k < rows[i].n; k++) {
+			names[N_PORT_COUNTERS + k] = rows[i].more[k];
+			row[2 + N_PORT_COUNTERS + k] = rows[i].values[k];
+		}
+		cr_assert_eq(history_begin(history, &status), 0);
+		cr_assert_eq(history_add_sample(history, &sample, &stored, &status), 0, "%s", status.message);
+		cr_assert_eq(history_commit(history, &status), 0);
+	}
+	for (int sealed = 0; sealed < 2; sealed++) {
+		uint64_t *rates = NULL;
+		size_t n = 0;
+
+		range.n_counters = 1;
+		range.level = LEVEL_RAW;
+		cr_assert_eq(history_port(history, &range, &rates, &n, &next_ns, &status), 0);
+		cr_assert_eq(n, N);
+		cr_assert_eq(rates[1], 0, "the first has none");
+		for (size_t i = 1; i < N; i++)
+			cr_assert_eq(rates[2 * i + 1], 50, "row %zu", i);
+		free(rates);
+		range.n_counters = 2;
+		cr_assert_eq(history_port(history, &range, &rates, &n, &next_ns, &status), 0);
+		cr_assert_eq(n, 2);
+		cr_assert_eq(rates[2], 0, "it is new here");
+		cr_assert_eq(rates[5], 300, "and has another place here");
+		free(rates);
+		range.n_counters = 1;
+		range.level = LEVEL_MINUTE;
+		cr_assert_eq(history_port(history, &range, &rates, &n, &next_ns, &status), 0);
+		cr_assert_eq(n, 1);
+		cr_assert_eq(rates[1], 50);
+		free(rates);
+		cr_assert_eq(history_seal(history, &status), 0, "%s", status.message);
+	}
+	history_close(history);
+}
+
 Test(keep, levels_are_dropped_apart_and_the_next_one_answers) {
 	const int64_t newest_ns = writer_ts_ns(20000);
 	uint64_t rows;
