@@ -34,16 +34,16 @@ struct faulty_file {
 static sqlite3_vfs *real_vfs;
 static struct disk_file files[FILES_MAX];
 static size_t n_files;
-static long fail_in, power_in;
+static long fail_in, fail_read_in, power_in;
 static int fail_result;
-static bool fail_for_good, has_failed, is_dark;
+static bool fail_for_good, has_failed, is_dark, is_recording;
 
 static sqlite3_file *real_of(sqlite3_file *file) {
 	return ((struct faulty_file *)file)->real;
 }
 
-// Returns what a write or sync is to say.
-static int count_down(void) {
+// Returns what a write or sync is to say; 'result' where it fails for another reason than a full disk.
+static int count_down(int result) {
 	if (is_dark)
 		return SQLITE_IOERR;
 	if (power_in > 0 && --power_in == 0) {
@@ -53,7 +53,7 @@ static int count_down(void) {
 	if (fail_in > 0 && --fail_in == 0) {
 		has_failed = true;
 		fail_in = fail_for_good ? 1 : 0;
-		return fail_result;
+		return fail_result == SQLITE_FULL ? SQLITE_FULL : result;
 	}
 	return SQLITE_OK;
 }
@@ -83,7 +83,7 @@ static void apply(uint8_t **bytes, size_t *size, const struct change *change, co
 static void record(struct disk_file *disk, sqlite3_int64 offset, const void *data, int size) {
 	struct change *change;
 
-	if (disk == NULL)
+	if (disk == NULL || !is_recording)
 		return;
 	disk->changes = reallocarray(disk->changes, disk->n_changes + 1, sizeof(*disk->changes));
 	change = &disk->changes[disk->n_changes++];
@@ -109,12 +109,18 @@ static int file_close(sqlite3_file *file) {
 }
 
 static int file_read(sqlite3_file *file, void *data, int size, sqlite3_int64 offset) {
+	if (fail_read_in > 0 && --fail_read_in == 0) {
+		has_failed = true;
+		return SQLITE_IOERR_READ;
+	}
 	return real_of(file)->pMethods->xRead(real_of(file), data, size, offset);
 }
 
 static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_int64 offset) {
-	int result = count_down();
+	int result = count_down(SQLITE_IOERR_WRITE);
 
+	if (result != SQLITE_OK && !is_dark) // a part of it may be there
+		(void)real_of(file)->pMethods->xWrite(real_of(file), data, size / 2, offset);
 	if (result != SQLITE_OK)
 		return result;
 	record(((struct faulty_file *)file)->disk, offset, data, size);
@@ -122,7 +128,7 @@ static int file_write(sqlite3_file *file, const void *data, int size, sqlite3_in
 }
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size) {
-	int result = count_down();
+	int result = count_down(SQLITE_IOERR_TRUNCATE);
 
 	if (result != SQLITE_OK)
 		return result;
@@ -132,7 +138,7 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size) {
 
 static int file_sync(sqlite3_file *file, int flags) {
 	struct disk_file *disk = ((struct faulty_file *)file)->disk;
-	int result = count_down();
+	int result = count_down(SQLITE_IOERR_FSYNC);
 
 	(void)flags;
 	if (result != SQLITE_OK)
@@ -273,6 +279,11 @@ void faulty_fail(long nth, int result, bool for_good) {
 	has_failed = false;
 }
 
+void faulty_fail_read(long nth) {
+	fail_read_in = nth;
+	has_failed = false;
+}
+
 bool faulty_has_failed(void) {
 	return has_failed;
 }
@@ -280,6 +291,7 @@ bool faulty_has_failed(void) {
 void faulty_lose_power(long nth) {
 	power_in = nth;
 	is_dark = false;
+	is_recording = true;
 }
 
 void faulty_put_back(void) {
@@ -309,5 +321,5 @@ void faulty_put_back(void) {
 	}
 	n_files = 0;
 	power_in = 0;
-	is_dark = false;
+	is_dark = is_recording = false;
 }

@@ -7,8 +7,12 @@
 
 void faulty_install(void);
 
-// The 'nth' write or sync from here on (1: the next) fails with 'result'; with 'for_good' all later ones do, too. 0: none.
+// The 'nth' write, truncation or sync from here on (1: the next) fails, a write after half of its bytes; with 'for_good'
+// all later ones do, too. 'result' is SQLITE_FULL, or any error: it then says which call failed. 0: none.
 void faulty_fail(long nth, int result, bool for_good);
+
+// The 'nth' read from here on fails. 0: none.
+void faulty_fail_read(long nth);
 
 // Has it failed?
 bool faulty_has_failed(void);

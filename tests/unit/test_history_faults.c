@@ -1,5 +1,5 @@
-// History on a disk that is full, fails, or loses power: what was acknowledged is there, whatever else is whole, and it goes
-// on when the disk does.
+// History on a disk that loses power: what was acknowledged is there, in whole commits, and it goes on. (What is full or
+// fails is in test_history_disk.c.)
 // SPDX-License-Identifier: MIT
 #include "faulty_vfs.h"
 #include "history_writer.h"
@@ -85,59 +85,6 @@ static void check_integrity(void) {
 	cr_assert_str_eq((const char *)sqlite3_column_text(statement, 0), "ok");
 	sqlite3_finalize(statement);
 	sqlite3_close(db);
-}
-
-// The n-th write fails, for each n, once or until a while later.
-static bool run_with_failure(long nth, int result, bool for_good) {
-	struct history *history = NULL;
-	uint64_t last = 0;
-	bool failed = false;
-
-	cr_assert_eq(open_history(false, &history), 0, "%s", status.message);
-	faulty_fail(nth, result, for_good);
-	for (int i = 0; i < N_COMMITS; i++) {
-		last = write_commit(history, last);
-		if (i % 20 == 19)
-			(void)history_maintain(history, writer_ts_ns(last), &status);
-		if (i != N_COMMITS / 2)
-			continue;
-		failed = faulty_has_failed();
-		faulty_fail(for_good ? 0 : nth, result,
-		            for_good); // there is space again; or the next failure
-	}
-	failed |= faulty_has_failed();
-	faulty_fail(0, 0, false);
-	last = write_commit(history, last);
-	cr_assert_geq(last, PER_COMMIT);
-	cr_assert_eq(writer_check(history, INT64_MIN), (int64_t)last);
-	history_close(history);
-	check_all(last);
-	check_integrity();
-	remove_files();
-	return failed;
-}
-
-static void fail_at_each(int result, bool for_good) {
-	long step = for_good ? 7 : 5, n = 0;
-
-	for (long nth = 1 + random() % step; run_with_failure(nth, result, for_good) || nth < 20;
-	     nth += step) {
-		n++;
-		cr_assert_lt(nth, 100000);
-		if (nth > 400)
-			step = 41; // by then the same things repeat
-	}
-	cr_assert_gt(n, 20);
-}
-
-Test(faults, a_full_disk_takes_nothing_away_and_it_goes_on_when_there_is_space) {
-	srandom(1);
-	fail_at_each(SQLITE_FULL, true);
-}
-
-Test(faults, a_write_that_fails_once_is_taken_back_as_a_whole) {
-	srandom(2);
-	fail_at_each(SQLITE_IOERR_WRITE, false);
 }
 
 // Power goes at a random write. With 'full_sync' all that was acknowledged is there, else all up to some commit.
