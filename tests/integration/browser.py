@@ -160,6 +160,7 @@ class Browser:
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
                 url = urllib.parse.urlsplit(event["params"]["request"]["url"])
-                if url.scheme not in ("data", "blob", "about", "chrome"):
+                # Chromium's own pages (the new tab's) are chrome: and chrome-untrusted:
+                if url.scheme not in ("data", "blob", "about", "chrome", "chrome-untrusted"):
                     found.add(url.netloc)
         return found

@@ -18,6 +18,8 @@ from testpmd import Testpmd, build_folder, plugin_path, wait_until
 
 pytestmark = pytest.mark.skipif(chromium.why_not() is not None, reason=str(chromium.why_not()))
 
+# built where npm's registry could not be reached, the page has tables in the place of charts
+CHARTS = os.path.getsize(os.path.join(build_folder(), "dashboard", "page", "vendor", "uplot.js")) > 0
 SCREENSHOTS = os.path.join(build_folder(), "screenshots")
 HOUR = 3600 * 10 ** 9
 # Berlin-Prague is nearly full in the evening of each day; the way by Vienna and Munich has room.
@@ -143,6 +145,7 @@ def test_the_map_shows_the_forecast_peak_of_a_window(world):
     page.click_text(".segments button", "Now")
 
 
+@pytest.mark.skipif(not CHARTS, reason="uPlot could not be fetched for this build")
 def test_a_link_shows_history_fan_provenance_and_how_forecasts_held(world):
     world.view(f"link/{RED}?window=43200")
     page = world.browser
@@ -281,7 +284,10 @@ def test_an_empty_daemon_says_what_to_do(sockets, world):
 def test_without_the_chart_library_there_is_a_table(world):
     world.view(f"link/{RED}?window=3600")
     page = world.browser
-    page.wait("document.querySelector('.chart .u-over')", "the chart")
+    if CHARTS:
+        page.wait("document.querySelector('.chart .u-over')", "the chart")
+    else:
+        page.wait("document.querySelector('.chart table tbody tr')", "the table")
     page.run("window.uPlot = undefined; document.querySelectorAll('.segments button').forEach(b => b.innerText === '6 h' && b.click())")
     page.wait("document.querySelector('.chart table tbody tr')", "the table")
     assert "Median" in page.text()
