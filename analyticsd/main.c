@@ -202,6 +202,7 @@ static void set_options(struct daemon *daemon) {
 	        .keys = config->curve_key[0] != '\0' ? &daemon->keys : NULL,
 	        .n_workers = config->workers,
 	        .history_ratio = config->history_ratio,
+	        .accounting = config->accounting,
 	};
 }
 

@@ -37,7 +37,7 @@ static enum rate_event compare(const struct port_reading *before, const struct p
 	return RATE_READY;
 }
 
-static double gbps(uint64_t bytes, uint64_t packets, enum accounting accounting, int64_t ns) {
+double rate_gbps(uint64_t bytes, uint64_t packets, enum accounting accounting, int64_t ns) {
 	double all = (double)bytes;
 
 	if (accounting == ACCOUNTING_L1)
@@ -73,10 +73,10 @@ enum rate_event rate_advance(struct rate_state *state, const struct port_reading
 	*ret = (struct port_rate){
 	        .from_ns = first->ts_ns,
 	        .to_ns = reading->ts_ns,
-	        .rx_gbps = gbps(reading->rx_bytes - first->rx_bytes, reading->rx_packets - first->rx_packets,
-	                        accounting, ns),
-	        .tx_gbps = gbps(reading->tx_bytes - first->tx_bytes, reading->tx_packets - first->tx_packets,
-	                        accounting, ns),
+	        .rx_gbps = rate_gbps(reading->rx_bytes - first->rx_bytes,
+	                             reading->rx_packets - first->rx_packets, accounting, ns),
+	        .tx_gbps = rate_gbps(reading->tx_bytes - first->tx_bytes,
+	                             reading->tx_packets - first->tx_packets, accounting, ns),
 	};
 	state->first = *reading;
 	return RATE_READY;

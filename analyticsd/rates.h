@@ -54,6 +54,9 @@ struct rate_state {
 enum rate_event rate_advance(struct rate_state *, const struct port_reading *, enum accounting,
                              struct port_rate *ret);
 
+// The mean rate of what was counted in 'ns'.
+double rate_gbps(uint64_t bytes, uint64_t packets, enum accounting, int64_t ns);
+
 // How many rows are missing before this reading; 0 when it follows the last one or begins another instance.
 uint64_t rate_missing(const struct rate_state *, const struct port_reading *);
 

@@ -4,7 +4,9 @@
 #include "background.h"
 
 #include "clock.h"
+#include "rates.h"
 #include "reserved.h"
+#include "service.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,7 +16,6 @@
 #define LONG_SPAN_NS  (86400 * NS_PER_SECOND)
 #define METER_STEP_NS (60 * NS_PER_SECOND)  // of a port over a long span
 #define METER_GAP_NS  (300 * NS_PER_SECOND) // a point of a series speaks of so much time before it at most
-#define BITS_PER_BYTE 8
 #define BPS_PER_GBPS  1e9
 
 static int64_t earlier(int64_t at_ns, int64_t by_ns) {
@@ -67,16 +68,19 @@ static int meter_series(struct worker *worker, const struct meter *meter, int64_
 	return 0;
 }
 
-// Counters that fell tell nothing of the time between.
+// In the accounting of what it is taken from. Counters that fell tell nothing of the time between.
 static int meter_port(struct worker *worker, const struct meter *meter, int64_t from_ns, int64_t to_ns,
                       struct metering *ret, struct status *status) {
-	const char *counter =
-	        port_counters[meter->way == PORT_WAY_TX ? COUNTER_tx_bytes : COUNTER_rx_bytes].name;
+	bool sent = meter->way == PORT_WAY_TX, frames = worker->options->accounting == ACCOUNTING_L1;
+	const char *const counters[] = {
+	        port_counters[sent ? COUNTER_tx_bytes : COUNTER_rx_bytes].name,
+	        port_counters[sent ? COUNTER_tx_packets : COUNTER_rx_packets].name,
+	};
 	struct port_range range = {
 	        .host = meter->host,
 	        .name = meter->name,
-	        .counters = &counter,
-	        .n_counters = 1,
+	        .counters = counters,
+	        .n_counters = frames ? 2 : 1,
 	        .from_ns = earlier(from_ns, METER_GAP_NS),
 	        .to_ns = to_ns + METER_GAP_NS,
 	        .step_ns = to_ns - from_ns > LONG_SPAN_NS ? METER_STEP_NS : 0,
@@ -95,13 +99,14 @@ static int meter_port(struct worker *worker, const struct meter *meter, int64_t 
 	if (ret->pieces == NULL)
 		return -ENOMEM;
 	for (size_t i = 1; i < n; i++) {
-		const uint64_t *before = rows + 2 * (i - 1), *row = rows + 2 * i;
-		double ns = (double)(row[0] - before[0]);
+		const uint64_t *row = rows + i * (1 + range.n_counters), *before = row - 1 - range.n_counters;
+		bool fell = row[1] < before[1] || (frames && row[2] < before[2]);
 
-		if (row[0] > before[0] && row[1] >= before[1])
-			ret->pieces[ret->n++] =
-			        (struct piece){(int64_t)before[0], (int64_t)row[0],
-			                       (double)(row[1] - before[1]) * BITS_PER_BYTE / ns};
+		if (row[0] > before[0] && !fell)
+			ret->pieces[ret->n++] = (struct piece){
+			        (int64_t)before[0], (int64_t)row[0],
+			        rate_gbps(row[1] - before[1], frames ? row[2] - before[2] : 0,
+			                  worker->options->accounting, (int64_t)(row[0] - before[0]))};
 	}
 	return 0;
 }

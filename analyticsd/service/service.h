@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "metrics.h"
+#include "rates.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -24,7 +25,8 @@ struct service_options {
 	bool insecure;
 	const struct keypair *keys; // NULL: tcp without keys
 	int n_workers;
-	double history_ratio; // FORECAST_TO_HISTORY_RATIO
+	double history_ratio;       // FORECAST_TO_HISTORY_RATIO
+	enum accounting accounting; // of the used capacity of links
 };
 
 // Binds the endpoint and starts the threads; ingest runs already. 'context' is the process's ZeroMQ context;

@@ -3,6 +3,7 @@
 #include "background.h"
 #include "ledger.h"
 #include "reserved.h"
+#include "service.h"
 
 #include "clock.h"
 
@@ -570,8 +571,10 @@ static void open_history(void) {
 }
 
 // A point each 10 s from 10 s on, all of 5 Gbps.
+static struct service_options options;
+
 static void correct(void) {
-	struct worker worker = {.state = state, .history = history};
+	struct worker worker = {.state = state, .history = history, .options = &options};
 
 	for (int i = 0; i < 10; i++)
 		points[i] = (struct kpi_point){(i + 1) * 10 * SECOND, 5};
@@ -644,7 +647,7 @@ Test(background, what_a_series_measured_is_taken_out_once_however_many_name_it) 
 	history_close(history);
 }
 
-// tx_bytes of 1 Gbps, which begin anew after 40 s.
+// tx_bytes of 1 Gbps in frames of 1250 bytes, which begin anew after 40 s.
 static void add_port_history(void) {
 	static const char *names[] = {"rx_packets", "tx_packets", "rx_bytes",  "tx_bytes",
 	                              "rx_missed",  "rx_errors",  "tx_errors", "rx_nombuf"};
@@ -664,6 +667,7 @@ static void add_port_history(void) {
 		rows[i][0] = i + 1;
 		rows[i][1] = (i + 1) * 10 * SECOND;
 		rows[i][2 + COUNTER_tx_bytes] = (i < 4 ? i + 100 : i - 4) * 10 * 125000000;
+		rows[i][2 + COUNTER_tx_packets] = rows[i][2 + COUNTER_tx_bytes] / 1250;
 	}
 	cr_assert_eq(history_begin(history, &status), 0);
 	cr_assert_eq(history_add_sample(history, &sample, &stored, &status), 0, "%s", status.message);
@@ -683,6 +687,21 @@ Test(background, what_a_port_counted_is_taken_out_and_a_reset_takes_nothing) {
 	cr_assert_float_eq(points[3].gbps, 4, 1e-9);
 	cr_assert_float_eq(points[4].gbps, 5, 1e-9, "between 40 s and 50 s the counter fell");
 	cr_assert_float_eq(points[5].gbps, 4, 1e-9);
+	history_close(history);
+}
+
+Test(background, a_port_is_counted_as_its_link_is) {
+	struct meter meter;
+
+	meter_init(&meter);
+	meter.host = "h";
+	meter.name = "p";
+	options.accounting = ACCOUNTING_L1;
+	open_history();
+	add_port_history();
+	admit_one(TRAFFIC_METERED, &meter);
+	correct();
+	cr_assert_float_eq(points[3].gbps, 5 - 1.0 * (1250 + ETHERNET_OVERHEAD) / 1250, 1e-9);
 	history_close(history);
 }
 
