@@ -568,6 +568,11 @@ static int read_map(struct document *document, const msgpack_object *map, const 
 	return 0;
 }
 
+int object_read(struct document *document, const msgpack_object *map, const struct message *message,
+                void *body, struct status *status) {
+	return read_map(document, map, message, body, status);
+}
+
 int document_read(struct document *document, const struct message *message, void *body,
                   struct status *status) {
 	return read_map(document, &document->root, message, body, status);
@@ -635,9 +640,14 @@ static int check_map(const struct checking *checking, const msgpack_object *map,
 	return rc;
 }
 
-int document_check(struct document *document, const struct message *message, document_defect_fn each,
-                   void *context) {
+int object_check(struct document *document, const msgpack_object *map, const struct message *message,
+                 const char *where, document_defect_fn each, void *context) {
 	const struct checking checking = {document, each, context};
 
-	return check_map(&checking, &document->root, message, "");
+	return check_map(&checking, map, message, where);
+}
+
+int document_check(struct document *document, const struct message *message, document_defect_fn each,
+                   void *context) {
+	return object_check(document, &document->root, message, "", each, context);
 }

@@ -33,6 +33,14 @@ int document_read(struct document *, const struct message *, void *body, struct 
 typedef void (*document_defect_fn)(void *context, const char *text);
 int document_check(struct document *, const struct message *, document_defect_fn, void *context);
 
+// Both at once from a text of any size: an element of an outermost list of the message is read and forgotten before the
+// next, so that what remains is the body and not a tree of the text. With 'each', every field that would be refused is
+// told and counted in 'ret_n_defects'; 'body' is good when there was none. 'ret' keeps the body's memory. Returns 0,
+// -EINVAL with 'status', or -ENOMEM.
+int document_read_json(const char *text, size_t size, const struct message *, void *body,
+                       document_defect_fn each, void *context, size_t *ret_n_defects, struct document **ret,
+                       struct status *status);
+
 // The number under a key of the map, or the numbers of the list there; none when the key is missing. The caller
 // frees 'ret'. Returns 0, -EINVAL with 'status' when there is something else, or -ENOMEM.
 int document_numbers(const struct document *, const char *key, double **ret, size_t *ret_n,

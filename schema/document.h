@@ -14,6 +14,13 @@ struct document {
 
 int document_new(struct document **ret);
 
+// One map, as document_read() and document_check() do; texts are copied into the document. 'where' goes before each
+// defect ("links[3].").
+int object_read(struct document *, const msgpack_object *map, const struct message *, void *body,
+                struct status *);
+int object_check(struct document *, const msgpack_object *map, const struct message *, const char *where,
+                 document_defect_fn, void *context);
+
 // A number in any encoding that holds one. Returns 0, -ERANGE when it isn't finite, or -EINVAL.
 int object_to_real(const msgpack_object *, double *ret);
 

@@ -96,10 +96,22 @@ static int convert(struct document *document, json_t *json, size_t depth, msgpac
 	return -EINVAL;
 }
 
+// A list of the body that grows while its elements are read.
+struct growing {
+	const struct field *field; // of the message
+	char *elements;
+	size_t n, capacity;
+};
+
 // A text is taken apart at its outermost level by hand and the rest by jansson, an element of an outermost list at
 // a time: its tree of a topology of a million links would take gigabytes.
 struct reading {
 	struct document *document;
+	const struct message *message; // its lists are read at once; NULL: none
+	struct growing *lists;         // one for each field
+	document_defect_fn each;       // NULL: the first defect ends it
+	void *context;
+	size_t n_defects;
 	const char *text;
 	size_t size, at;
 	size_t counted, line, line_start; // of what was counted so far
@@ -176,6 +188,112 @@ static int objects_add(struct objects *objects, msgpack_object object) {
 	return 0;
 }
 
+// ---- lists of the message: each element into the body, and its tree forgotten
+
+static void count_defect(void *context, const char *text) {
+	struct reading *reading = context;
+
+	reading->n_defects++;
+	reading->each(reading->context, text);
+}
+
+static int grow(struct growing *list) {
+	size_t capacity = 2 * list->capacity + 16;
+	char *moved;
+
+	if (list->n < list->capacity)
+		return 0;
+	moved = reallocarray(list->elements, capacity, list->field->element->size);
+	if (moved == NULL)
+		return -ENOMEM;
+	list->elements = moved;
+	list->capacity = capacity;
+	return 0;
+}
+
+static int take_element(struct reading *reading, struct growing *list, const msgpack_object *element) {
+	const struct field *field = list->field;
+	char where[64];
+	int rc;
+
+	if (list->n == field->max_count)
+		return status_set(reading->status, STATUS_INVALID_ARGUMENT, "%s: more than %zu elements",
+		                  field->name, field->max_count);
+	if ((rc = grow(list)) < 0)
+		return rc;
+	snprintf(where, sizeof(where), "%.40s[%zu].", field->name, list->n);
+	if (reading->each != NULL &&
+	    (rc = object_check(reading->document, element, field->element, where, count_defect, reading)) < 0)
+		return rc;
+	if (reading->n_defects > 0) {
+		list->n++; // the body will not be looked at
+		return 0;
+	}
+	rc = object_read(reading->document, element, field->element,
+	                 list->elements + list->n * field->element->size, reading->status);
+	if (rc == -EINVAL && reading->status != NULL)
+		status_prefix(reading->status, "%s", where);
+	list->n++;
+	return rc;
+}
+
+static int read_message_list(struct reading *reading, struct growing *list) {
+	struct document *document = reading->document;
+	struct document passing = {.from_json = true}; // memory of one element's tree
+	int rc = expect(reading, '[');
+
+	if (rc < 0)
+		return rc;
+	if (!msgpack_zone_init(&passing.zone, MSGPACK_ZONE_CHUNK_SIZE))
+		return -ENOMEM;
+	while (rc == 0 && look(reading) != ']') {
+		msgpack_object element;
+
+		if (list->n > 0 && (rc = expect(reading, ',')) < 0)
+			break;
+		reading->document = &passing;
+		rc = read_value(reading, 2, &element);
+		reading->document = document;
+		if (rc == 0)
+			rc = take_element(reading, list, &element);
+		msgpack_zone_clear(&passing.zone);
+	}
+	msgpack_zone_destroy(&passing.zone);
+	return rc < 0 ? rc : expect(reading, ']');
+}
+
+// The message's list of that name, or NULL.
+static struct growing *find_list(const struct reading *reading, const msgpack_object_str *key) {
+	for (size_t i = 0; reading->message != NULL && i < reading->message->n_fields; i++) {
+		const struct field *field = &reading->message->fields[i];
+
+		if (field->kind != FIELD_LIST || strlen(field->name) != key->size ||
+		    memcmp(field->name, key->ptr, key->size) != 0)
+			continue;
+		reading->lists[i].field = field;
+		return &reading->lists[i];
+	}
+	return NULL;
+}
+
+// Puts the lists that were read into the body; the document frees them.
+static int place_lists(struct reading *reading, void *body) {
+	for (size_t i = 0; i < reading->message->n_fields; i++) {
+		struct growing *list = &reading->lists[i];
+
+		if (list->elements == NULL)
+			continue;
+		memcpy((char *)body + list->field->offset, &list->elements, sizeof(list->elements));
+		memcpy((char *)body + list->field->count_offset, &list->n, sizeof(list->n));
+		if (!msgpack_zone_push_finalizer(&reading->document->zone, free, list->elements))
+			return -ENOMEM;
+		list->elements = NULL;
+	}
+	return 0;
+}
+
+// ---- the outermost level
+
 static int read_outer_list(struct reading *reading, msgpack_object *ret) {
 	CLEANUP(objects_fini) struct objects objects = {0};
 	int rc = expect(reading, '[');
@@ -213,6 +331,7 @@ static bool is_key(const struct objects *objects, const msgpack_object *key) {
 
 static int read_outer_pair(struct reading *reading, struct objects *objects) {
 	msgpack_object key, value;
+	struct growing *list;
 	int rc;
 
 	if (look(reading) != '"')
@@ -223,7 +342,12 @@ static int read_outer_pair(struct reading *reading, struct objects *objects) {
 		return parse_failure(reading, reading->at, "duplicate object key");
 	if ((rc = expect(reading, ':')) < 0)
 		return rc;
-	rc = look(reading) == '[' ? read_outer_list(reading, &value) : read_value(reading, 1, &value);
+	if (look(reading) == '[' && (list = find_list(reading, &key.via.str)) != NULL) {
+		value = (msgpack_object){.type = MSGPACK_OBJECT_ARRAY}; // stands for it
+		rc = read_message_list(reading, list);
+	} else {
+		rc = look(reading) == '[' ? read_outer_list(reading, &value) : read_value(reading, 1, &value);
+	}
 	if (rc < 0 || (rc = objects_add(objects, key)) < 0)
 		return rc;
 	return objects_add(objects, value);
@@ -258,23 +382,66 @@ static int read_outermost(struct reading *reading) {
 	return 0;
 }
 
-int document_from_json(const char *text, size_t size, struct document **ret, struct status *status) {
-	CLEANUP(document_closep) struct document *document = NULL;
-	struct reading reading = {.text = text, .size = size, .status = status};
+static int read_text(struct reading *reading) {
 	int rc;
 
-	if ((rc = document_new(&document)) < 0)
+	if ((rc = document_new(&reading->document)) < 0)
 		return rc;
-	document->from_json = true;
-	reading.document = document;
-	rc = read_outermost(&reading);
+	reading->document->from_json = true;
+	rc = read_outermost(reading);
 	if (rc == -ELOOP)
-		return status_set(status, STATUS_INVALID_ARGUMENT, "nested deeper than %d", LIMIT_NESTING);
-	if (rc < 0)
-		return rc;
+		return status_set(reading->status, STATUS_INVALID_ARGUMENT, "nested deeper than %d",
+		                  LIMIT_NESTING);
+	return rc;
+}
 
-	*ret = document;
-	document = NULL;
+int document_from_json(const char *text, size_t size, struct document **ret, struct status *status) {
+	struct reading reading = {.text = text, .size = size, .status = status};
+	int rc = read_text(&reading);
+
+	if (rc < 0)
+		document_close(reading.document);
+	else
+		*ret = reading.document;
+	return rc;
+}
+
+static int read_body(struct reading *reading, void *body) {
+	int rc = read_text(reading);
+
+	if (rc == 0 && reading->each != NULL)
+		rc = object_check(reading->document, &reading->document->root, reading->message, "",
+		                  count_defect, reading);
+	if (rc < 0 || reading->n_defects > 0)
+		return rc;
+	rc = document_read(reading->document, reading->message, body, reading->status);
+	return rc < 0 ? rc : place_lists(reading, body);
+}
+
+int document_read_json(const char *text, size_t size, const struct message *message, void *body,
+                       document_defect_fn each, void *context, size_t *ret_n_defects, struct document **ret,
+                       struct status *status) {
+	CLEANUP(freep) struct growing *lists = calloc(message->n_fields, sizeof(*lists));
+	struct reading reading = {.text = text,
+	                          .size = size,
+	                          .status = status,
+	                          .message = message,
+	                          .lists = lists,
+	                          .each = each,
+	                          .context = context};
+	int rc;
+
+	if (lists == NULL)
+		return -ENOMEM;
+	rc = read_body(&reading, body);
+	for (size_t i = 0; i < message->n_fields; i++)
+		free(lists[i].elements);
+	if (rc < 0) {
+		document_close(reading.document);
+		return rc;
+	}
+	*ret_n_defects = reading.n_defects;
+	*ret = reading.document;
 	return 0;
 }
 

@@ -9,45 +9,57 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-struct name {
-	const char *text;
-	UT_hash_handle hh;
-};
-
+// Texts that stay where they are, by open addressing: a slot is a pointer, half of them at most are in use.
 struct name_set {
-	struct name *head;
-	struct name *slots; // one for each name that may come
-	size_t used;
+	const char **slots;
+	size_t mask;
 };
 
-static int name_set_init(struct name_set *set, size_t capacity) {
-	set->slots = calloc(capacity + 1, sizeof(*set->slots));
+static int name_set_init(struct name_set *set, size_t most) {
+	size_t n = 16;
+
+	while (n < 2 * most)
+		n *= 2;
+	set->slots = calloc(n, sizeof(*set->slots));
+	set->mask = n - 1;
 	return set->slots == NULL ? -ENOMEM : 0;
 }
 
 static void name_set_fini(struct name_set *set) {
-	HASH_CLEAR(hh, set->head);
 	free(set->slots);
 }
 
-static bool name_set_has(const struct name_set *set, const char *text) {
-	struct name *found;
+// FNV-1a, and the finalizer of MurmurHash3 so that the low bits depend on all (both in the public domain).
+static uint64_t hash_of(const char *text) {
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-	HASH_FIND_STR(set->head, text, found);
-	return found != NULL;
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	return hash ^ hash >> 33;
+}
+
+// The slot where the text is, or would be.
+static const char **name_set_slot(const struct name_set *set, const char *text) {
+	size_t at = hash_of(text) & set->mask;
+
+	while (set->slots[at] != NULL && strcmp(set->slots[at], text) != 0)
+		at = (at + 1) & set->mask;
+	return &set->slots[at];
+}
+
+static bool name_set_has(const struct name_set *set, const char *text) {
+	return *name_set_slot(set, text) != NULL;
 }
 
 // Returns false when it was there already.
 static bool name_set_add(struct name_set *set, const char *text) {
-	struct name *name = &set->slots[set->used];
+	const char **slot = name_set_slot(set, text);
 
-	if (name_set_has(set, text))
+	if (*slot != NULL)
 		return false;
-	name->text = text;
-	HASH_ADD_KEYPTR(hh, set->head, name->text, strlen(name->text), name);
-	set->used++;
+	*slot = text;
 	return true;
 }
 

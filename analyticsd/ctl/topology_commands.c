@@ -68,7 +68,7 @@ static int read_topology(const char *path, struct document **ret, struct topolog
 	CLEANUP(freep) char *text = NULL;
 	CLEANUP(document_closep) struct document *document = NULL;
 	FILE *file = fopen(path, "re");
-	size_t size = 0;
+	size_t size = 0, none;
 	int rc;
 
 	if (file == NULL)
@@ -77,8 +77,8 @@ static int read_topology(const char *path, struct document **ret, struct topolog
 	fclose(file);
 	if (rc < 0)
 		return status_set(status, STATUS_INTERNAL, "%s", strerror(-rc));
-	if ((rc = document_from_json(text, size, &document, status)) < 0 ||
-	    (rc = document_read(document, &topology_message, ret_topology, status)) < 0 ||
+	if ((rc = document_read_json(text, size, &topology_message, ret_topology, NULL, NULL, &none,
+	                             &document, status)) < 0 ||
 	    (rc = topology_check(ret_topology, status)) < 0)
 		return rc;
 	*ret = document;

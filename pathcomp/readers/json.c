@@ -22,19 +22,6 @@ static void tell(void *context, const char *text) {
 	telling->n++;
 }
 
-// Every field of a wrong kind, when all defects are wanted. Returns 0, -EINVAL or -ENOMEM.
-static int check_fields(const char *path, const struct reader_options *options, struct document *document,
-                        struct status *status) {
-	struct telling telling = {path, options, 0};
-	int rc;
-
-	if (options->defect == NULL)
-		return 0;
-	if ((rc = document_check(document, &topology_message, tell, &telling)) < 0 || telling.n == 0)
-		return rc;
-	return status_set(status, STATUS_INVALID_ARGUMENT, "%zu defects", telling.n);
-}
-
 static int check(const char *path, const struct reader_options *options, const struct topology *topology,
                  struct status *status) {
 	struct telling telling = {path, options, 0};
@@ -50,15 +37,16 @@ static int check(const char *path, const struct reader_options *options, const s
 int reader_parse_json(const char *path, const char *text, size_t size, const struct reader_options *options,
                       struct topology *ret, struct document **ret_document, struct status *status) {
 	CLEANUP(document_closep) struct document *document = NULL;
+	struct telling telling = {path, options, 0};
 	struct status own = {0};
 	struct topology topology;
+	size_t n_defects = 0;
 	int rc;
 
-	rc = document_from_json(text, size, &document, &own);
-	if (rc == 0)
-		rc = check_fields(path, options, document, &own);
-	if (rc == 0)
-		rc = document_read(document, &topology_message, &topology, &own);
+	rc = document_read_json(text, size, &topology_message, &topology,
+	                        options->defect != NULL ? tell : NULL, &telling, &n_defects, &document, &own);
+	if (rc == 0 && n_defects > 0)
+		rc = status_set(&own, STATUS_INVALID_ARGUMENT, "%zu defects", n_defects);
 	if (rc == 0)
 		rc = check(path, options, &topology, &own);
 	if (rc == -ENOMEM)

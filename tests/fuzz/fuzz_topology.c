@@ -21,17 +21,16 @@ static int memory_file(const void *data, size_t size, char path[static 32]) {
 	return fd;
 }
 
-static int read_csv(const char *text, size_t size, struct topology *topology, struct document **document,
-                    struct status *status) {
+static int read_csv(const char *text, size_t size, const struct reader_options *options,
+                    struct topology *topology, struct document **document, struct status *status) {
 	static const char line[] = "\n--\n";
-	const struct reader_options options = {.capacity_scale = 1e-3};
 	const char *border = memmem(text, size, line, strlen(line));
 	size_t head = border == NULL ? size : (size_t)(border - text) + 1;
 	size_t skip = border == NULL ? size : head + strlen(line) - 1;
 	char nodes[32], links[32];
 	int nodes_fd = memory_file(text, head, nodes),
 	    links_fd = memory_file(text + skip, size - skip, links);
-	int rc = reader_read_csv(nodes, links, &options, topology, document, status);
+	int rc = reader_read_csv(nodes, links, options, topology, document, status);
 
 	close(nodes_fd);
 	close(links_fd);
@@ -82,29 +81,70 @@ static void check_graph(const struct topology *topology) {
 	}
 }
 
-static int read_any(const uint8_t *data, size_t size, struct topology *topology, struct document **document,
-                    struct status *status) {
-	const struct reader_options options = {.capacity_scale = 1};
+static int read_any(const uint8_t *data, size_t size, const struct reader_options *options,
+                    struct topology *topology, struct document **document, struct status *status) {
 	const char *text = (const char *)data;
 
 	switch (size > 0 ? data[0] : 0) {
 	case '{':
-		return reader_parse_json("fuzz", text, size, &options, topology, document, status);
+		return reader_parse_json("fuzz", text, size, options, topology, document, status);
 	case '<':
-		return reader_parse_graphml("fuzz", text, size, &options, topology, document, status);
+		return reader_parse_graphml("fuzz", text, size, options, topology, document, status);
 	case '?':
-		return reader_parse_sndlib("fuzz", text, size, &options, topology, document, status);
+		return reader_parse_sndlib("fuzz", text, size, options, topology, document, status);
 	default:
-		return read_csv(text, size, topology, document, status);
+		return read_csv(text, size, options, topology, document, status);
 	}
+}
+
+static void count(void *context, const char *text) {
+	FUZZ_CHECK(text[0] != '\0');
+	++*(size_t *)context;
+}
+
+// Read element by element, a text is what it is when it is read whole.
+static void check_json(const char *text, size_t size) {
+	CLEANUP(document_closep) struct document *whole = NULL, *streamed = NULL;
+	CLEANUP(bytes_fini) struct bytes left = {0}, right = {0};
+	struct topology one, other;
+	size_t none;
+	int rc, rc_streamed;
+
+	rc = document_from_json(text, size, &whole, NULL);
+	if (rc == 0)
+		rc = document_read(whole, &topology_message, &one, NULL);
+	rc_streamed =
+	        document_read_json(text, size, &topology_message, &other, NULL, NULL, &none, &streamed, NULL);
+	FUZZ_CHECK((rc == 0) == (rc_streamed == 0));
+	if (rc < 0)
+		return;
+	FUZZ_CHECK(message_encode(&topology_message, &one, &left) == 0 &&
+	           message_encode(&topology_message, &other, &right) == 0);
+	FUZZ_CHECK(left.size == right.size && memcmp(left.data, right.data, left.size) == 0);
+}
+
+// Whoever asks for every defect hears of one exactly when the file is refused.
+static void check_defects(const uint8_t *data, size_t size, bool refused) {
+	CLEANUP(document_closep) struct document *document = NULL;
+	size_t n_told = 0;
+	const struct reader_options options = {.capacity_scale = 1, .defect = count, .context = &n_told};
+	struct topology topology;
+	struct status status = {0};
+	int rc = read_any(data, size, &options, &topology, &document, &status);
+
+	FUZZ_CHECK((rc < 0) == refused && (rc == 0 || status.message[0] != '\0') && (rc < 0 || n_told == 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	CLEANUP(document_closep) struct document *document = NULL;
+	const struct reader_options options = {.capacity_scale = 1e-3};
 	struct topology topology;
 	struct status status = {0};
-	int rc = read_any(data, size, &topology, &document, &status);
+	int rc = read_any(data, size, &options, &topology, &document, &status);
 
+	check_defects(data, size, rc < 0);
+	if (size > 0 && data[0] == '{')
+		check_json((const char *)data, size);
 	if (rc < 0) {
 		FUZZ_CHECK(rc != -ENOMEM && status.message[0] != '\0');
 		return 0;
