@@ -116,9 +116,9 @@ DEFINE_CLEANUP(struct pathcomp_ledger *, pathcomp_ledger_free)
 // Less than 0 gives back what was added for the same window. Returns 0 or -ENOMEM (nothing changed).
 int pathcomp_ledger_add(struct pathcomp_ledger *, uint32_t arc, struct pathcomp_window window, double gbps);
 
-// Up to 'most' different moments inside the window when a hold begins or ends; returns how many.
-size_t pathcomp_ledger_moments(const struct pathcomp_ledger *, struct pathcomp_window window, int64_t *ret,
-                               size_t most);
+// The earliest 'most' different moments inside the window when a hold ends (or begins), ascending; returns how many.
+size_t pathcomp_ledger_moments(const struct pathcomp_ledger *, struct pathcomp_window window, bool ends,
+                               int64_t *ret, size_t most);
 
 enum pathcomp_refusal {
 	PATHCOMP_USABLE,  // as far as there is room

@@ -12,7 +12,7 @@
 
 #define BPS_PER_GBPS   1e9
 #define SCOUT_SECONDS  (7 * 86400.0)
-#define MOMENTS_MAX    200     // starts or ends that are looked at
+#define MOMENTS_MAX    1000    // starts or ends that are looked at
 #define SCOUT_WORK     4000000 // arcs and points weighed to find one
 #define TRIES_MAX      3
 #define PAIR_LINKS_MAX 20000 // the highest rate of a pair takes dozens of searches
@@ -99,15 +99,23 @@ struct moments {
 	size_t n;
 };
 
-static int compare_moments(const void *left, const void *right) {
-	int64_t l = *(const int64_t *)left, r = *(const int64_t *)right;
+// Merges a moment into the list, which is ascending.
+static void add_moment(struct moments *moments, int64_t ns) {
+	size_t at = moments->n;
 
-	return (l > r) - (l < r);
+	while (at > 0 && moments->list[at - 1] > ns)
+		at--;
+	if (moments->n == MOMENTS_MAX || (at > 0 && moments->list[at - 1] == ns))
+		return;
+	memmove(&moments->list[at + 1], &moments->list[at], (moments->n - at) * sizeof(ns));
+	moments->list[at] = ns;
+	moments->n++;
 }
 
-// When something may change in a window: points of the forecast, and holds that begin or end.
+// When room may appear (or, with 'ends' false, go) in a window: where holds end (begin), and at points of the
+// forecast, as many as there is work for.
 static void find_moments(const struct attempt *attempt, const struct outlook *outlook,
-                         struct pathcomp_window window, struct moments *ret) {
+                         struct pathcomp_window window, bool ends, struct moments *ret) {
 	const struct snapshot *snapshot = attempt->answer->snapshot;
 	size_t n_arcs = 2 * snapshot->topology.topology.n_links, most = MOMENTS_MAX / 2, stride;
 	const struct pathcomp_capacity *longest = &outlook->capacities[0];
@@ -119,13 +127,11 @@ static void find_moments(const struct attempt *attempt, const struct outlook *ou
 	while (most > 1 && n_arcs * (longest->n_series + 1) * most > SCOUT_WORK)
 		most /= 2;
 	stride = longest->n_series / most + 1;
-	ret->n = 0;
+	ret->n = pathcomp_ledger_moments(snapshot->ledger, window, ends, ret->list, most);
 	for (size_t i = 0; i < longest->n_series; i += stride) {
 		if (longest->series[i].ts_ns > window.from_ns && longest->series[i].ts_ns < window.to_ns)
-			ret->list[ret->n++] = longest->series[i].ts_ns;
+			add_moment(ret, longest->series[i].ts_ns);
 	}
-	ret->n += pathcomp_ledger_moments(snapshot->ledger, window, &ret->list[ret->n], MOMENTS_MAX - ret->n);
-	qsort(ret->list, ret->n, sizeof(ret->list[0]), compare_moments);
 }
 
 // Does what an outlook knows carry the demand during a part of it?
@@ -175,7 +181,7 @@ static void offer_start(const struct attempt *attempt) {
 	if (outlook == NULL)
 		return;
 	find_moments(attempt, outlook, (struct pathcomp_window){start_ns, later(start_ns, SCOUT_SECONDS)},
-	             &moments);
+	             true, &moments);
 	for (size_t i = 0; i < moments.n && tries < TRIES_MAX; i++) {
 		char *text;
 
@@ -202,7 +208,7 @@ static void offer_duration(const struct attempt *attempt) {
 
 	if (!HAS(attempt->answer->query, path_query, duration_seconds))
 		return;
-	find_moments(attempt, outlook, outlook->window, &moments);
+	find_moments(attempt, outlook, outlook->window, false, &moments);
 	high = moments.n;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;

@@ -4,11 +4,7 @@
 import datetime
 import itertools
 import json
-import os
-import pathlib
 import random
-import signal
-import subprocess
 import time
 import xml.etree.ElementTree
 
@@ -17,35 +13,13 @@ import networkx
 import pytest
 import zmq
 
-from daemon import Analyticsd, Client, Refused
+from daemon import Analyticsd, Refused
 from pathcomp_api import FakeApi, forecast_entry, link_view
+from pathcomp_command import BLOCKED, DATA, DONE, ERROR, RING, USAGE, Serve, answer, links_of, pathcomp
 from testpmd import wait_until
-
-PATHCOMP = pathlib.Path(os.environ["LINKCAST_BUILD"]) / "pathcomp/pathcomp"
-DATA = pathlib.Path(__file__).parent.parent / "data/topologies"
-RING = DATA / "ring.json"
-
-DONE, ERROR, USAGE, BLOCKED = range(4)
-
-
-def pathcomp(*arguments, stdin=""):
-    environment = {k: v for k, v in os.environ.items() if k not in ("ENABLE_FORECASTER", "LINKCAST_API")}
-    return subprocess.run([PATHCOMP, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=120,
-                          env=environment)
-
-
-def answer(*arguments, status=DONE):
-    run = pathcomp(*arguments, "--json")
-    assert run.returncode == status, (run.stdout, run.stderr)
-    return json.loads(run.stdout)
-
 
 def ring(gbps, *more, status=DONE):
     return answer("path", "--file", RING, "--from", "Aalborg", "--to", "Cadiz", "--gbps", gbps, *more, status=status)
-
-
-def links_of(reply):
-    return [path["links"] for path in reply["paths"]]
 
 
 # ---- conditions
@@ -204,33 +178,6 @@ def test_pictures(tmp_path):
 
 
 # ---- pathcomp serve
-
-class Serve:
-    """A pathcomp serve of a test's own; `ask` as a client."""
-
-    def __init__(self, folder, *arguments):
-        self.endpoint = f"ipc://{folder}/path"
-        self.process = subprocess.Popen([PATHCOMP, "serve", "--endpoint", self.endpoint, *map(str, arguments)],
-                                        stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        assert "answers at" in line, line
-        self.client = Client(self.endpoint)
-        self.ask = self.client.ask
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.client.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.process.stderr.close()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
-
 
 def test_serve_answers_from_a_file(sockets):
     with Serve(sockets, "--file", RING) as serve:

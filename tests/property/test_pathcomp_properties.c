@@ -339,7 +339,7 @@ Test(pathcomp_properties, what_a_batch_holds_is_the_most_at_any_moment) {
 		capacities[0].n_series = 5;
 		cr_assert_eq(pathcomp_graph_new(&topology, &graph, NULL), 0);
 		cr_assert_eq(pathcomp_ledger_new(graph, &ledger), 0);
-		for (uint64_t n = draw_below(6); n > 0; n--) {
+		for (uint64_t n = draw_below(round % 4 == 0 ? 60 : 6); n > 0; n--) {
 			struct pathcomp_window hold = {(int64_t)draw_below(40), 0};
 			double gbps = (double)draw_below(5);
 
