@@ -16,10 +16,10 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define FRAMES_BEFORE_LOOK 256 // frames taken before calls and the clock are looked at again
-#define FRAMES_AT_STOP     (2 * RECEIVE_HIGH_WATER) // a publisher that never pauses can't hold up the end
-#define MAINTAIN_STEP_NS   (100 * NS_PER_MS)        // between the short steps of maintenance
-#define MAINTAIN_ROUND_NS  (60 * NS_PER_SECOND)     // from the end of its round to the next
+#define FRAMES_BEFORE_LOOK 256                  // frames taken before calls and the clock are looked at again
+#define FRAMES_AT_STOP     200000               // a publisher that never pauses can't hold up the end
+#define MAINTAIN_STEP_NS   (100 * NS_PER_MS)    // between the short steps of maintenance
+#define MAINTAIN_ROUND_NS  (60 * NS_PER_SECOND) // from the end of its round to the next
 #define MAX_INTERVAL_NS    (3600 * (uint64_t)NS_PER_SECOND)
 
 // ---- the transaction

@@ -4,8 +4,9 @@
 
 #include "ingest.h"
 
-#define INGEST_QUEUE       "inproc://ingest"
-#define RECEIVE_HIGH_WATER 100000
+#define INGEST_QUEUE "inproc://ingest"
+#define RECEIVE_HIGH_WATER                                                                                   \
+	4096 // messages of a publisher: what is more waits on its side, and is asked for when it drops
 
 // Zero it before it is opened.
 struct ingest_sockets {

@@ -9,33 +9,13 @@ import time
 import pytest
 
 from daemon import Analyticsd
+from ports import sequence_ends, shown_rows, sources, stored
 from testpmd import TESTPMD, Testpmd, plugin_path, wait_until
 
 PORTS = [f"net_null{i}" for i in range(8)]
 RESTARTS = 50
 
 pytestmark = pytest.mark.skipif(not os.path.exists(TESTPMD), reason="dpdk-testpmd is not installed")
-
-
-def sources(daemon):
-    """What it knows of the ports: {name: port}."""
-    return {port["name"]: port for source in daemon.ask("ListSources")["sources"] for port in source["ports"]}
-
-
-def stored(daemon, host, name):
-    """All rows of a port, in the order of time."""
-    rows, page = [], 0
-    while page is not None:
-        reply = daemon.ask("QueryPort", host=host, name=name, from_ns=0, to_ns=2**62, page=page)
-        rows += reply["rows"]
-        page = reply.get("next_page")
-    return rows
-
-
-def shown_rows(testpmd):
-    """The rows of each port as the prompt shows them: {name: seq}."""
-    lines = testpmd.command("analytics show ports").splitlines()[1:]
-    return {line.split()[1]: int(line.rsplit(None, 7)[1]) for line in lines if "net_null" in line}
 
 
 def test_every_row_is_stored_once_though_the_daemon_is_killed_again_and_again(sockets):
@@ -76,15 +56,3 @@ def test_every_row_is_stored_once_though_the_daemon_is_killed_again_and_again(so
             assert testpmd.quit() == 0
         finally:
             daemon.kill()
-
-
-def sequence_ends(daemon):
-    """The last seq of each port, when it doesn't grow any more."""
-    before = None
-
-    def settled():
-        nonlocal before
-        now = {name: port["last_seq"] for name, port in sources(daemon).items()}
-        same, before = now == before, now
-        return now if same else None
-    return wait_until(settled, "the last rows", 30, pause=0.5)
