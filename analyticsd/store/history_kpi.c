@@ -151,6 +151,8 @@ int history_drop_measured(struct history *history, const char *link_id, enum dir
 	for (size_t i = open->rows.n; i-- > 0;) {
 		const uint64_t *point = rows_at(&open->rows, i);
 
+		if (open->in_order && (int64_t)point[POINT_TS] <= from_ns)
+			break;
 		if ((int64_t)point[POINT_TS] <= from_ns || (int64_t)point[POINT_TS] > to_ns ||
 		    point[POINT_SOURCE] != KPI_MEASURED)
 			continue;

@@ -51,7 +51,7 @@ static int plan(struct history *history, int64_t series, enum history_level aske
 	if ((rc = history_open_rows(history, series, &open, status)) < 0 ||
 	    (rc = history_expired(history, series, LEVEL_RAW, &raw_ns, status)) < 0)
 		return rc;
-	for (size_t i = 0; open != NULL && i < open->rows.n; i++)
+	for (size_t i = 0; open != NULL && i < (open->in_order ? 1 : open->rows.n); i++)
 		open_ns = rows_ts(&open->rows, i) < open_ns ? rows_ts(&open->rows, i) : open_ns;
 	for (enum history_level level = asked; level < N_LEVELS && end_ns > from_ns; level++) {
 		enum history_level next = level + 1 < N_LEVELS ? level + 1 : level;

@@ -208,10 +208,12 @@ static int collect_late(struct scanner *scanner, const struct open_series *open)
 	if ((rc = scanner_find_places(scanner, LEVEL_RAW, open->names_id, open_width(open), places)) <= 0)
 		return rc;
 	scanner->late.width = 1 + scanner->n;
-	for (size_t i = 0; i < open->rows.n; i++) {
+	for (size_t i = open->in_order ? rows_find(&open->rows, scan->from_ns) : 0; i < open->rows.n; i++) {
 		const uint64_t *row = rows_at(&open->rows, i);
 		uint64_t *late;
 
+		if (open->in_order && (int64_t)row[ROW_TS] >= scan->to_ns)
+			break;
 		if ((int64_t)row[ROW_TS] < scan->from_ns || (int64_t)row[ROW_TS] >= scan->to_ns)
 			continue;
 		if (rows_reserve(&scanner->late, 1) < 0)
