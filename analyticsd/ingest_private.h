@@ -1,6 +1,7 @@
 // ingest_private.h: what the files of the ingest thread share.
 //
 //     ingest.c        the thread: samples in, transactions, events
+//     ingest_derive.c what follows from them
 //     ingest_calls.c  what other threads ask of it
 //     ingest_upload.c files and series that come in parts
 // SPDX-License-Identifier: MIT
@@ -64,6 +65,13 @@ int ingest_rebind(struct ingest *, struct status *status);
 
 // Sends never wait: a subscriber that is too slow loses messages, as PUB does.
 void ingest_publish(struct ingest *, const char *topic, const void *frame, size_t size);
+
+// ---- ingest_derive.c
+
+// Rows that came in order go on where their port is; around the others it is derived anew, in order. 'interval_ns' is
+// that of the port, 0 when not known. Returns 0 or a negative errno.
+int ingest_derive(struct ingest *, const struct sample *, enum origin, int64_t interval_ns,
+                  struct status *status);
 
 // ---- ingest_calls.c
 

@@ -5,40 +5,7 @@
 #include "state_private.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
-
-// ---- small statements
-
-static int bind_prepared(sqlite3_stmt *statement, const char *kinds, va_list values) {
-	for (int i = 0; kinds[i] != '\0'; i++) {
-		const char *text;
-		int result;
-
-		if (kinds[i] == 'i')
-			result = sqlite3_bind_int64(statement, i + 1, va_arg(values, int64_t));
-		else if ((text = va_arg(values, const char *)) != NULL)
-			result = sqlite3_bind_text(statement, i + 1, text, -1, SQLITE_STATIC);
-		else
-			result = sqlite3_bind_null(statement, i + 1);
-		if (result != SQLITE_OK)
-			return db_error(sqlite3_db_handle(statement), result, NULL);
-	}
-	return 0;
-}
-
-// Prepares and binds; 'i' int64_t, 't' const char *. The caller finalizes '*ret'.
-static int prepare(struct state *state, sqlite3_stmt **ret, struct status *status, const char *sql,
-                   const char *kinds, ...) {
-	va_list values;
-	int rc = db_prepare(state->db, sql, ret, status);
-
-	va_start(values, kinds);
-	if (rc == 0)
-		rc = bind_prepared(*ret, kinds, values);
-	va_end(values);
-	return rc;
-}
 
 static void finalizep(sqlite3_stmt **statement) {
 	sqlite3_finalize(*statement);
@@ -101,8 +68,8 @@ static int read_alert(sqlite3_stmt *row, struct document *memory, struct alert *
 static int find_last(struct state *state, const struct alert *alert, int64_t reopen_ns, int64_t *ret_id,
                      bool *ret_active, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *row = NULL;
-	int rc = prepare(
-	        state, &row, status,
+	int rc = db_query(
+	        state->db, &row, status,
 	        "SELECT alert_id, active FROM alert WHERE object = ? AND kind = ? AND way = ? AND rule = ?"
 	        " AND (active OR cleared_ns >= ?) ORDER BY active DESC, alert_id DESC LIMIT 1",
 	        "tiiti", alert->object, (int64_t)alert->kind, (int64_t)way_of(alert), alert->rule, reopen_ns);
@@ -134,13 +101,13 @@ static int run_with_content(sqlite3_stmt *statement, int n, const struct alert *
 
 static int insert_alert(struct state *state, struct alert *alert, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(state, &statement, status,
-	                 "INSERT INTO alert (object, kind, way, rule, severity, active, raised_ns, "
-	                 "changed_ns, occurrences,"
-	                 " silenced, content) VALUES (?, ?, ?, ?, ?, 1, ?, ?, 1, ?, ?)",
-	                 "tiitiiii", alert->object, (int64_t)alert->kind, (int64_t)way_of(alert), alert->rule,
-	                 (int64_t)alert->severity, alert->raised_ns, alert->changed_ns,
-	                 (int64_t)alert->silenced);
+	int rc = db_query(state->db, &statement, status,
+	                  "INSERT INTO alert (object, kind, way, rule, severity, active, raised_ns, "
+	                  "changed_ns, occurrences,"
+	                  " silenced, content) VALUES (?, ?, ?, ?, ?, 1, ?, ?, 1, ?, ?)",
+	                  "tiitiiii", alert->object, (int64_t)alert->kind, (int64_t)way_of(alert),
+	                  alert->rule, (int64_t)alert->severity, alert->raised_ns, alert->changed_ns,
+	                  (int64_t)alert->silenced);
 
 	if (rc < 0 || (rc = run_with_content(statement, 8, alert, status)) < 0)
 		return rc;
@@ -151,16 +118,17 @@ static int insert_alert(struct state *state, struct alert *alert, struct status 
 static int reopen_alert(struct state *state, struct alert *alert, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
 	CLEANUP(finalizep) sqlite3_stmt *row = NULL;
-	int rc = prepare(
-	        state, &statement, status,
+	int rc = db_query(
+	        state->db, &statement, status,
 	        "UPDATE alert SET active = 1, cleared_ns = NULL, occurrences = occurrences + 1, severity = ?,"
 	        " changed_ns = ?, silenced = ?, content = ?5 WHERE alert_id = ?4",
 	        "iiii", (int64_t)alert->severity, alert->changed_ns, (int64_t)alert->silenced,
 	        alert->alert_id);
 
 	if (rc < 0 || (rc = run_with_content(statement, 4, alert, status)) < 0 ||
-	    (rc = prepare(state, &row, status, "SELECT occurrences, raised_ns FROM alert WHERE alert_id = ?",
-	                  "i", alert->alert_id)) < 0 ||
+	    (rc = db_query(state->db, &row, status,
+	                   "SELECT occurrences, raised_ns FROM alert WHERE alert_id = ?", "i",
+	                   alert->alert_id)) < 0 ||
 	    (rc = db_next(row, status)) <= 0)
 		return rc;
 	alert->occurrences = sqlite3_column_int64(row, 0);
@@ -177,7 +145,7 @@ static int forget_old(struct state *state, int64_t now_ns, struct status *status
 
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
 		CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-		int rc = prepare(state, &statement, status, statements[i], "i", now_ns - ALERT_KEPT_NS);
+		int rc = db_query(state->db, &statement, status, statements[i], "i", now_ns - ALERT_KEPT_NS);
 
 		if (rc < 0 || (rc = db_run(statement, status)) < 0)
 			return rc;
@@ -211,19 +179,19 @@ int alert_log_raise(struct state *state, struct alert *alert, int64_t now_ns, in
 
 int alert_log_update(struct state *state, const struct alert *alert, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(state, &statement, status,
-	                 "UPDATE alert SET severity = ?, content = ?3 WHERE alert_id = ?2 AND active", "ii",
-	                 (int64_t)alert->severity, alert->alert_id);
+	int rc = db_query(state->db, &statement, status,
+	                  "UPDATE alert SET severity = ?, content = ?3 WHERE alert_id = ?2 AND active", "ii",
+	                  (int64_t)alert->severity, alert->alert_id);
 
 	return rc < 0 ? rc : run_with_content(statement, 2, alert, status);
 }
 
 int alert_log_clear(struct state *state, int64_t alert_id, int64_t now_ns, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(state, &statement, status,
-	                 "UPDATE alert SET active = 0, cleared_ns = ?1, changed_ns = ?1 WHERE alert_id = ?2 "
-	                 "AND active",
-	                 "ii", now_ns, alert_id);
+	int rc = db_query(state->db, &statement, status,
+	                  "UPDATE alert SET active = 0, cleared_ns = ?1, changed_ns = ?1 WHERE alert_id = ?2 "
+	                  "AND active",
+	                  "ii", now_ns, alert_id);
 
 	if (rc < 0 || (rc = db_run(statement, status)) < 0)
 		return rc;
@@ -233,13 +201,13 @@ int alert_log_clear(struct state *state, int64_t alert_id, int64_t now_ns, struc
 int alert_log_ack(struct state *state, const struct alert_ack *ack, const char *by, int64_t now_ns,
                   struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(state, &statement, status,
-	                 "UPDATE alert SET acked_by = ?1, acked_ns = CASE WHEN ?1 IS NULL THEN NULL ELSE ?2 "
-	                 "END, note = ?3, "
-	                 "changed_ns = ?2"
-	                 " WHERE alert_id = ?4",
-	                 "titi", ack->acknowledged ? by : NULL, now_ns, ack->acknowledged ? ack->note : NULL,
-	                 ack->alert_id);
+	int rc = db_query(state->db, &statement, status,
+	                  "UPDATE alert SET acked_by = ?1, acked_ns = CASE WHEN ?1 IS NULL THEN NULL ELSE ?2 "
+	                  "END, note = ?3, "
+	                  "changed_ns = ?2"
+	                  " WHERE alert_id = ?4",
+	                  "titi", ack->acknowledged ? by : NULL, now_ns, ack->acknowledged ? ack->note : NULL,
+	                  ack->alert_id);
 
 	if (rc < 0 || (rc = db_run(statement, status)) < 0)
 		return rc;
@@ -251,8 +219,8 @@ int alert_log_ack(struct state *state, const struct alert_ack *ack, const char *
 
 int alert_log_set_silenced(struct state *state, int64_t alert_id, bool silenced, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(state, &statement, status, "UPDATE alert SET silenced = ? WHERE alert_id = ?", "ii",
-	                 (int64_t)silenced, alert_id);
+	int rc = db_query(state->db, &statement, status, "UPDATE alert SET silenced = ? WHERE alert_id = ?",
+	                  "ii", (int64_t)silenced, alert_id);
 
 	return rc < 0 ? rc : db_run(statement, status);
 }
@@ -261,8 +229,8 @@ int alert_log_set_silenced(struct state *state, int64_t alert_id, bool silenced,
 
 static int count_actions(struct state *state, int64_t alert_id, size_t *ret, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *row = NULL;
-	int rc = prepare(state, &row, status, "SELECT count(*) FROM alert_action WHERE alert_id = ?", "i",
-	                 alert_id);
+	int rc = db_query(state->db, &row, status, "SELECT count(*) FROM alert_action WHERE alert_id = ?",
+	                  "i", alert_id);
 
 	if (rc < 0 || (rc = db_next(row, status)) < 0)
 		return rc;
@@ -284,10 +252,11 @@ static int read_actions(struct state *state, struct document *memory, struct ale
 	alert->actions = document_alloc(memory, n * sizeof(*alert->actions));
 	if (alert->actions == NULL)
 		return -ENOMEM;
-	rc = prepare(state, &row, status,
-	             "SELECT action, change, state, attempts, queued_ns, started_ns, finished_ns, result FROM"
-	             " alert_action WHERE alert_id = ? ORDER BY number DESC",
-	             "i", alert->alert_id);
+	rc = db_query(
+	        state->db, &row, status,
+	        "SELECT action, change, state, attempts, queued_ns, started_ns, finished_ns, result FROM"
+	        " alert_action WHERE alert_id = ? ORDER BY number DESC",
+	        "i", alert->alert_id);
 	while (rc >= 0 && alert->n_actions < n && (rc = db_next(row, status)) > 0) {
 		struct alert_action *action = &alert->actions[alert->n_actions++];
 
@@ -310,8 +279,8 @@ static int read_actions(struct state *state, struct document *memory, struct ale
 int alert_log_get(struct state *state, int64_t alert_id, struct document *memory, struct alert *ret,
                   struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *row = NULL;
-	int rc = prepare(state, &row, status, "SELECT " COLUMNS " FROM alert WHERE alert_id = ?", "i",
-	                 alert_id);
+	int rc = db_query(state->db, &row, status, "SELECT " COLUMNS " FROM alert WHERE alert_id = ?", "i",
+	                  alert_id);
 
 	if (rc < 0 || (rc = db_next(row, status)) < 0)
 		return rc;
@@ -332,17 +301,17 @@ int alert_log_list(struct state *state, const struct alerts_query *query, struct
 
 	if (alerts == NULL)
 		return -ENOMEM;
-	rc = prepare(state, &row, status,
-	             "SELECT " COLUMNS
-	             " FROM alert WHERE (?1 < 0 OR active = ?1) AND severity >= ?2 AND (?3 < 0 OR kind = ?3)"
-	             " AND (?4 IS NULL OR object = ?4) AND (?5 IS NULL OR rule = ?5)"
-	             " ORDER BY alert_id DESC LIMIT ?6 OFFSET ?7",
-	             "iiittii",
-	             HAS(query, alerts_query, state) ? (int64_t)(query->state == ALERT_STATE_ACTIVE)
-	                                             : (int64_t)-1,
-	             HAS(query, alerts_query, severity) ? (int64_t)query->severity : (int64_t)0,
-	             HAS(query, alerts_query, kind) ? (int64_t)query->kind : (int64_t)-1, query->object,
-	             query->rule, query->limit + 1, query->page);
+	rc = db_query(state->db, &row, status,
+	              "SELECT " COLUMNS
+	              " FROM alert WHERE (?1 < 0 OR active = ?1) AND severity >= ?2 AND (?3 < 0 OR kind = ?3)"
+	              " AND (?4 IS NULL OR object = ?4) AND (?5 IS NULL OR rule = ?5)"
+	              " ORDER BY alert_id DESC LIMIT ?6 OFFSET ?7",
+	              "iiittii",
+	              HAS(query, alerts_query, state) ? (int64_t)(query->state == ALERT_STATE_ACTIVE)
+	                                              : (int64_t)-1,
+	              HAS(query, alerts_query, severity) ? (int64_t)query->severity : (int64_t)0,
+	              HAS(query, alerts_query, kind) ? (int64_t)query->kind : (int64_t)-1, query->object,
+	              query->rule, query->limit + 1, query->page);
 	while (rc >= 0 && (rc = db_next(row, status)) > 0) {
 		if (n == (size_t)query->limit) {
 			SET(ret, alert_list, next_page, query->page + query->limit);
@@ -361,7 +330,7 @@ int alert_log_list(struct state *state, const struct alerts_query *query, struct
 int alert_log_each_active(struct state *state, int (*each)(void *context, const struct alert *),
                           void *context, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *row = NULL;
-	int rc = prepare(state, &row, status, "SELECT " COLUMNS " FROM alert WHERE active", "");
+	int rc = db_query(state->db, &row, status, "SELECT " COLUMNS " FROM alert WHERE active", "");
 
 	while (rc >= 0 && (rc = db_next(row, status)) > 0) {
 		CLEANUP(document_closep) struct document *memory = NULL;
@@ -384,14 +353,15 @@ int silence_add(struct state *state, struct silence *silence, int64_t now_ns, st
 	CLEANUP(finalizep) sqlite3_stmt *insert = NULL;
 	int rc;
 
-	if ((rc = prepare(state, &forget, status, "DELETE FROM silence WHERE until_ns < ?", "i",
-	                  now_ns - ALERT_KEPT_NS)) < 0 ||
+	if ((rc = db_query(state->db, &forget, status, "DELETE FROM silence WHERE until_ns < ?", "i",
+	                   now_ns - ALERT_KEPT_NS)) < 0 ||
 	    (rc = db_run(forget, status)) < 0 ||
-	    (rc = prepare(state, &insert, status,
-	                  "INSERT INTO silence (object, rule, from_ns, until_ns, reason, made_by) VALUES (?, "
-	                  "?, ?, ?, ?, ?)",
-	                  "ttiitt", silence->object, silence->rule, silence->from_ns, silence->until_ns,
-	                  silence->reason, silence->by)) < 0 ||
+	    (rc = db_query(
+	             state->db, &insert, status,
+	             "INSERT INTO silence (object, rule, from_ns, until_ns, reason, made_by) VALUES (?, "
+	             "?, ?, ?, ?, ?)",
+	             "ttiitt", silence->object, silence->rule, silence->from_ns, silence->until_ns,
+	             silence->reason, silence->by)) < 0 ||
 	    (rc = db_run(insert, status)) < 0)
 		return rc;
 	silence->silence_id = sqlite3_last_insert_rowid(state->db);
@@ -400,8 +370,8 @@ int silence_add(struct state *state, struct silence *silence, int64_t now_ns, st
 
 int silence_end(struct state *state, int64_t silence_id, int64_t now_ns, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(
-	        state, &statement, status,
+	int rc = db_query(
+	        state->db, &statement, status,
 	        "UPDATE silence SET until_ns = max(from_ns, ?1) WHERE silence_id = ?2 AND until_ns > ?1",
 	        "ii", now_ns, silence_id);
 
@@ -423,10 +393,10 @@ int silence_list(struct state *state, int64_t now_ns, struct document *memory, s
 
 	if (silences == NULL)
 		return -ENOMEM;
-	rc = prepare(state, &row, status,
-	             "SELECT silence_id, object, rule, from_ns, until_ns, reason, made_by FROM silence"
-	             " WHERE until_ns > ? AND until_ns > from_ns ORDER BY silence_id LIMIT ?",
-	             "ii", now_ns, (int64_t)LIMIT_PAGE);
+	rc = db_query(state->db, &row, status,
+	              "SELECT silence_id, object, rule, from_ns, until_ns, reason, made_by FROM silence"
+	              " WHERE until_ns > ? AND until_ns > from_ns ORDER BY silence_id LIMIT ?",
+	              "ii", now_ns, (int64_t)LIMIT_PAGE);
 	while (rc >= 0 && (rc = db_next(row, status)) > 0) {
 		struct silence *silence = &silences[n++];
 
@@ -449,8 +419,8 @@ int silence_list(struct state *state, int64_t now_ns, struct document *memory, s
 
 int action_log_add(struct state *state, struct action_record *record, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(
-	        state, &statement, status,
+	int rc = db_query(
+	        state->db, &statement, status,
 	        "INSERT INTO alert_action (alert_id, action, change, state, attempts, queued_ns, body)"
 	        " VALUES (?, ?, ?, ?, 0, ?, ?)",
 	        "itiiit", record->alert_id, record->action, (int64_t)record->change, (int64_t)record->state,
@@ -464,11 +434,11 @@ int action_log_add(struct state *state, struct action_record *record, struct sta
 
 int action_log_set(struct state *state, const struct action_record *record, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *statement = NULL;
-	int rc = prepare(state, &statement, status,
-	                 "UPDATE alert_action SET state = ?, attempts = ?, started_ns = nullif(?, 0),"
-	                 " finished_ns = nullif(?, 0), result = ? WHERE number = ?",
-	                 "iiiiti", (int64_t)record->state, record->attempts, record->started_ns,
-	                 record->finished_ns, record->result, record->number);
+	int rc = db_query(state->db, &statement, status,
+	                  "UPDATE alert_action SET state = ?, attempts = ?, started_ns = nullif(?, 0),"
+	                  " finished_ns = nullif(?, 0), result = ? WHERE number = ?",
+	                  "iiiiti", (int64_t)record->state, record->attempts, record->started_ns,
+	                  record->finished_ns, record->result, record->number);
 
 	return rc < 0 ? rc : db_run(statement, status);
 }
@@ -476,8 +446,8 @@ int action_log_set(struct state *state, const struct action_record *record, stru
 int action_log_each_open(struct state *state, int (*each)(void *context, const struct action_record *),
                          void *context, struct status *status) {
 	CLEANUP(finalizep) sqlite3_stmt *row = NULL;
-	int rc = prepare(
-	        state, &row, status,
+	int rc = db_query(
+	        state->db, &row, status,
 	        "SELECT number, alert_id, action, change, state, attempts, queued_ns, started_ns, body"
 	        " FROM alert_action WHERE finished_ns IS NULL ORDER BY number",
 	        "");

@@ -181,15 +181,34 @@ static int bind_one(sqlite3_stmt *statement, int index, char kind, va_list *valu
 	}
 }
 
-int db_bind(sqlite3_stmt *statement, const char *kinds, ...) {
+static int bind_all(sqlite3_stmt *statement, const char *kinds, va_list *values) {
 	int result = SQLITE_OK;
+
+	for (int i = 0; kinds[i] != '\0' && result == SQLITE_OK; i++)
+		result = bind_one(statement, i + 1, kinds[i], values);
+	return result == SQLITE_OK ? 0 : db_error(sqlite3_db_handle(statement), result, NULL);
+}
+
+int db_bind(sqlite3_stmt *statement, const char *kinds, ...) {
 	va_list values;
+	int rc;
 
 	va_start(values, kinds);
-	for (int i = 0; kinds[i] != '\0' && result == SQLITE_OK; i++)
-		result = bind_one(statement, i + 1, kinds[i], &values);
+	rc = bind_all(statement, kinds, &values);
 	va_end(values);
-	return result == SQLITE_OK ? 0 : db_error(sqlite3_db_handle(statement), result, NULL);
+	return rc;
+}
+
+int db_query(sqlite3 *db, sqlite3_stmt **ret, struct status *status, const char *sql, const char *kinds,
+             ...) {
+	va_list values;
+	int rc = db_prepare(db, sql, ret, status);
+
+	va_start(values, kinds);
+	if (rc == 0)
+		rc = bind_all(*ret, kinds, &values);
+	va_end(values);
+	return rc;
 }
 
 int db_run(sqlite3_stmt *statement, struct status *status) {

@@ -44,6 +44,9 @@ int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement, struct st
 // must live until the statement was run. Returns 0 or as db_error().
 int db_bind(sqlite3_stmt *statement, const char *kinds, ...);
 
+// Both for a statement that is not kept: the caller finalizes '*ret', also after an error. Returns 0 or as db_error().
+int db_query(sqlite3 *db, sqlite3_stmt **ret, struct status *status, const char *sql, const char *kinds, ...);
+
 // Runs a statement that returns no row, and resets it.
 int db_run(sqlite3_stmt *statement, struct status *status);
 

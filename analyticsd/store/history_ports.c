@@ -1,65 +1,13 @@
-// Rows of ports on their way in: whose they are, whether they are new, and what of the port changed. What a writer
-// knows of a port stays in memory, so that a row that follows costs no statement.
+// Rows of ports on their way in: whose they are, whether they are new, and what of the port changed.
 // SPDX-License-Identifier: MIT
-#include "history_private.h"
+#include "port_state.h"
 
 #include "clock.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 
-// Keys are short: a call costs more than it compares.
-static int compare_keys(const void *a, const void *b, size_t size) {
-	const char *left = a, *right = b;
-	size_t i = 0;
-
-	while (i < size && left[i] == right[i])
-		i++;
-	return i < size;
-}
-#define HASH_KEYCMP(A, B, SIZE) compare_keys(A, B, SIZE)
-#include <uthash.h>
-
-#define KEY_SIZE       (2 * LIMIT_ID_SIZE + 2)
 #define HEARD_EVERY_NS NS_PER_SECOND // of writing when a publisher was last heard
-
-struct instance_state {
-	uint64_t instance, newest_seq; // that is stored; 0: none
-};
-
-// Small, as a look at each is made with each row.
-struct port_state {
-	int64_t port_id;
-	// what the table says
-	int64_t port, speed_mbps;
-	uint64_t instance, last_seq;
-	char *link; // or NULL
-	struct instance_state *instances;
-	size_t n_instances;
-	const struct name_set *names; // of the sample before
-	struct open_series *open;
-	uint64_t heard_instance;
-	int64_t heard_ns; // as it was written
-	UT_hash_handle hh;
-	char key[]; // host, newline, name
-};
-
-static void free_port(struct port_state *state) {
-	free(state->instances);
-	free(state->link);
-	free(state);
-}
-
-void history_forget_ports(struct history *history) {
-	struct port_state *state, *next;
-
-	HASH_ITER (hh, history->ports, state, next) {
-		HASH_DEL(history->ports, state);
-		free_port(state);
-	}
-}
 
 int history_find_port(struct history *history, const char *host, const char *name, int64_t *ret,
                       struct status *status) {
@@ -106,24 +54,6 @@ int history_check_sample(const struct sample *sample, struct status *status) {
 
 // ---- what is known of a port
 
-static int note_instance(struct port_state *state, uint64_t instance, uint64_t seq) {
-	struct instance_state *moved;
-
-	for (size_t i = 0; i < state->n_instances; i++) {
-		if (state->instances[i].instance != instance)
-			continue;
-		if (seq > state->instances[i].newest_seq)
-			state->instances[i].newest_seq = seq;
-		return (int)i;
-	}
-	moved = reallocarray(state->instances, state->n_instances + 1, sizeof(*moved));
-	if (moved == NULL)
-		return -ENOMEM;
-	state->instances = moved;
-	moved[state->n_instances] = (struct instance_state){instance, seq};
-	return (int)state->n_instances++;
-}
-
 static int read_instances(struct history *history, struct port_state *state, struct status *status) {
 	sqlite3_stmt **statement = &history->read_instances;
 	int rc;
@@ -133,15 +63,15 @@ static int read_instances(struct history *history, struct port_state *state, str
 	    (rc = db_bind(*statement, "i", state->port_id)) < 0)
 		return rc;
 	while ((rc = db_next(*statement, status)) > 0) {
-		if ((rc = note_instance(state, (uint64_t)sqlite3_column_int64(*statement, 0),
-		                        (uint64_t)sqlite3_column_int64(*statement, 1))) < 0)
+		if ((rc = port_state_note(state, (uint64_t)sqlite3_column_int64(*statement, 0),
+		                          (uint64_t)sqlite3_column_int64(*statement, 1))) < 0)
 			break;
 	}
 	sqlite3_reset(*statement);
 	for (size_t i = 0; rc >= 0 && i < state->open->rows.n; i++) {
 		const uint64_t *row = rows_at(&state->open->rows, i);
 
-		rc = note_instance(state, row[ROW_INSTANCE], row[ROW_SEQ]);
+		rc = port_state_note(state, row[ROW_INSTANCE], row[ROW_SEQ]);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -203,38 +133,17 @@ static int insert_port(struct history *history, const struct sample *sample, str
 	return 0;
 }
 
-static size_t make_key(char key[static KEY_SIZE], const char *host, const char *name) {
-	size_t host_size = strnlen(host, LIMIT_ID_SIZE), name_size = strnlen(name, LIMIT_ID_SIZE);
-
-	memcpy(key, host, host_size);
-	key[host_size] = '\n';
-	memcpy(key + host_size + 1, name, name_size);
-	key[host_size + 1 + name_size] = '\0';
-	return host_size + 1 + name_size;
-}
-
-static struct port_state *new_port(const char *key, size_t size) {
-	struct port_state *state = calloc(1, sizeof(*state) + size + 1);
-
-	if (state != NULL)
-		memcpy(state->key, key, size);
-	return state;
-}
-
 static bool same_link(const char *a, const char *b) {
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 static int get_port(struct history *history, const struct sample *sample, struct port_state **ret,
                     struct status *status) {
-	char key[KEY_SIZE];
-	size_t size = make_key(key, sample->host, sample->name);
-	struct port_state *state;
+	struct port_state *state = port_state_find(history->ports, sample->host, sample->name);
 	int rc;
 
-	HASH_FIND(hh, history->ports, key, size, state);
 	if (state == NULL) {
-		state = new_port(key, size);
+		state = port_state_new(sample->host, sample->name);
 		if (state == NULL)
 			return -ENOMEM;
 		rc = read_port(history, sample->host, sample->name, state, status);
@@ -245,10 +154,10 @@ static int get_port(struct history *history, const struct sample *sample, struct
 			rc = state->open == NULL ? -ENOMEM : read_instances(history, state, status);
 		}
 		if (rc < 0) {
-			free_port(state);
+			port_state_free(state);
 			return rc;
 		}
-		HASH_ADD(hh, history->ports, key, size, state);
+		port_state_add(&history->ports, state);
 	}
 	*ret = state;
 	return 0;
@@ -349,7 +258,7 @@ static int add_sample(struct history *history, const struct sample *sample, bool
 	    (rc = take_names(history, sample, state, status)) < 0)
 		return rc;
 	n_known = state->n_instances;
-	if ((instance = note_instance(state, sample->instance, 0)) < 0)
+	if ((instance = port_state_note(state, sample->instance, 0)) < 0)
 		return instance;
 	if ((live || state->instance == sample->instance) &&
 	    (rc = note_port(history, sample, state,
@@ -416,17 +325,14 @@ static int note_source(struct history *history, const char *host, uint64_t insta
 
 int history_add_hello(struct history *history, const char *host, uint64_t instance, int64_t now_ns,
                       const struct hello *hello, struct status *status) {
-	struct port_state *heard;
-	char key[KEY_SIZE];
-	size_t size = make_key(key, host, ""); // stands for the publisher
+	struct port_state *heard = port_state_find(history->ports, host, ""); // stands for the publisher
 	int rc;
 
-	HASH_FIND(hh, history->ports, key, size, heard);
 	if (heard == NULL) {
-		heard = new_port(key, size);
+		heard = port_state_new(host, "");
 		if (heard == NULL)
 			return -ENOMEM;
-		HASH_ADD(hh, history->ports, key, size, heard);
+		port_state_add(&history->ports, heard);
 	}
 	if (hello == NULL && heard->heard_instance == instance && now_ns - heard->heard_ns < HEARD_EVERY_NS &&
 	    now_ns >= heard->heard_ns)

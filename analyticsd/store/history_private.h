@@ -1,7 +1,7 @@
 // history_private.h: the handle that the files of history share, and what they offer each other.
 //
 //     history.c        opening, versions, transactions
-//     history_ports.c  rows of ports, publishers
+//     history_ports.c  rows of ports, publishers (port_state.h)
 //     history_names.c  names of counters
 //     history_kpi.c    points of links
 //     history_gaps.c   what is missing of a port
@@ -96,7 +96,7 @@ int history_follow(struct history *, struct status *status);
 // Moves the rows of version 2 into chunks.
 int history_convert(sqlite3 *db, int version, struct status *status);
 
-// ---- history_ports.c
+// ---- history_ports.c; port_state.c forgets
 
 // Returns 1 with the id, 0 when there is none, or a negative errno.
 int history_find_port(struct history *, const char *host, const char *name, int64_t *ret,
