@@ -116,18 +116,26 @@ static void open_ours(struct subject *subject, const char *path) {
 	must(history_open(path, true, &subject->history, &status), &status);
 }
 
+// As a message that was read has them: with SQLite a port is its number.
+static const char *port_name(size_t port) {
+	static char names[WORKLOAD_PORTS][16];
+
+	if (names[port][0] == '\0')
+		snprintf(names[port], sizeof(names[port]), "port%zu", port);
+	return names[port];
+}
+
 static void add_ours(struct subject *subject, const struct workload *workload, size_t n_ports) {
 	struct status status = {0};
 	struct sample_stored stored;
 
 	must(history_begin(subject->history, &status), &status);
 	for (size_t i = 0; i < n_ports; i++) {
-		char name[16];
 		struct sample sample = {.v = 1,
 		                        .host = "bench",
 		                        .instance = 1,
 		                        .port = (int64_t)i,
-		                        .name = name,
+		                        .name = port_name(i),
 		                        .speed_mbps = 10000,
 		                        .up = true,
 		                        .names = (const char **)workload_names,
@@ -135,7 +143,6 @@ static void add_ours(struct subject *subject, const struct workload *workload, s
 		                        .rows = (uint64_t *)workload->ports[i].row,
 		                        .n_rows = 1};
 
-		snprintf(name, sizeof(name), "port%zu", i);
 		must(history_add_sample(subject->history, &sample, &stored, &status), &status);
 		if (stored.rows != 1)
 			fail("history", "a row was there already");
