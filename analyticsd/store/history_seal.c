@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define PERIOD_NS  (600 * NS_PER_SECOND) // of time that rows of one series wait
+#define GROUP_BITS 5                     // 32 groups of series in a period
 #define SMALL_ROWS 512                   // a chunk with fewer is small
 #define SMALL_MANY 16                    // so many at the end are joined
 #define SEALS_MOST 32                    // of one commit, unless memory is short
@@ -243,12 +244,13 @@ int history_seal_series(struct history *history, struct open_series *open, struc
 
 // ---- when
 
-// Each series has its own beginning of periods, so that not all are sealed at once.
+// Series begin their periods at several times, so that not all are sealed at once; those that are, share pages.
 static int64_t period_of(const struct open_series *open, int64_t ts_ns) {
-	uint64_t offset = (uint64_t)open->series * UINT64_C(0x9e3779b97f4a7c15) % (uint64_t)PERIOD_NS;
+	uint64_t group = ((uint64_t)open->series * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - GROUP_BITS);
+	int64_t offset = (int64_t)group * (PERIOD_NS >> GROUP_BITS);
 
 	return step_start(ts_ns, PERIOD_NS) / PERIOD_NS +
-	       (ts_ns - step_start(ts_ns, PERIOD_NS) >= (int64_t)offset);
+	       (ts_ns - step_start(ts_ns, PERIOD_NS) >= offset);
 }
 
 static bool is_due(const struct open_series *open) {
