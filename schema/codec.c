@@ -568,11 +568,6 @@ static int read_map(struct document *document, const msgpack_object *map, const 
 	return 0;
 }
 
-int object_read(struct document *document, const msgpack_object *map, const struct message *message,
-                void *body, struct status *status) {
-	return read_map(document, map, message, body, status);
-}
-
 int document_read(struct document *document, const struct message *message, void *body,
                   struct status *status) {
 	return read_map(document, &document->root, message, body, status);
@@ -614,14 +609,14 @@ static int check_field(const struct checking *checking, const msgpack_object *ma
 	return rc < 0 ? rc : check_list(checking, object, field, where);
 }
 
-static int check_map(const struct checking *checking, const msgpack_object *map,
-                     const struct message *message, const char *where) {
-	CLEANUP(freep) void *body = malloc(message->size);
+// 'body' gets the fields that are good, but for lists.
+static int check_fields(const struct checking *checking, const msgpack_object *map,
+                        const struct message *message, const char *where, void *body) {
 	struct status status = {0};
+	uint64_t has = 0;
 	int rc = 0;
 
-	if (body == NULL)
-		return -ENOMEM;
+	message_init(message, body);
 	if (map->type != MSGPACK_OBJECT_MAP) {
 		(void)status_set(&status, STATUS_INVALID_ARGUMENT, "%.*s: must be a map",
 		                 (int)strlen(where) - 1,
@@ -630,24 +625,36 @@ static int check_map(const struct checking *checking, const msgpack_object *map,
 		return 0;
 	}
 	for (size_t i = 0; i < message->n_fields && rc == 0; i++) {
+		const msgpack_object *object = NULL;
+
 		rc = check_field(checking, map, &message->fields[i], body, where, &status);
+		if (rc == 0 && find_field(map, &message->fields[i], &object, NULL) == 0)
+			has |= UINT64_C(1) << i;
 		if (rc != -EINVAL)
 			continue;
 		status_prefix(&status, "%s", where);
 		checking->each(checking->context, status.message);
 		rc = 0;
 	}
+	memcpy(body, &has, sizeof(has));
 	return rc;
 }
 
-int object_check(struct document *document, const msgpack_object *map, const struct message *message,
-                 const char *where, document_defect_fn each, void *context) {
-	const struct checking checking = {document, each, context};
+static int check_map(const struct checking *checking, const msgpack_object *map,
+                     const struct message *message, const char *where) {
+	CLEANUP(freep) void *body = malloc(message->size);
 
-	return check_map(&checking, map, message, where);
+	return body == NULL ? -ENOMEM : check_fields(checking, map, message, where, body);
 }
 
-int document_check(struct document *document, const struct message *message, document_defect_fn each,
-                   void *context) {
-	return object_check(document, &document->root, message, "", each, context);
+int object_read(struct document *document, const msgpack_object *map, const struct message *message,
+                void *body, struct status *status) {
+	return read_map(document, map, message, body, status);
+}
+
+int object_check(struct document *document, const msgpack_object *map, const struct message *message,
+                 const char *where, document_defect_fn each, void *context, void *body) {
+	const struct checking checking = {document, each, context};
+
+	return check_fields(&checking, map, message, where, body);
 }

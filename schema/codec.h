@@ -29,13 +29,12 @@ DEFINE_CLEANUP(struct document *, document_close)
 // unspecified.
 int document_read(struct document *, const struct message *, void *body, struct status *status);
 
-// Tells each field that document_read() would refuse, by its place ("links[3].cost: ..."). Returns 0 or -ENOMEM.
+// Hears of a field that would be refused, by its place ("links[3].cost: ...").
 typedef void (*document_defect_fn)(void *context, const char *text);
-int document_check(struct document *, const struct message *, document_defect_fn, void *context);
 
 // Both at once from a text of any size: an element of an outermost list of the message is read and forgotten before the
 // next, so that what remains is the body and not a tree of the text. With 'each', every field that would be refused is
-// told and counted in 'ret_n_defects'; 'body' is good when there was none. 'ret' keeps the body's memory. Returns 0,
+// told and counted in 'ret_n_defects'; 'body' then has what is good: texts that are missing are NULL. 'ret' keeps the body's memory. Returns 0,
 // -EINVAL with 'status', or -ENOMEM.
 int document_read_json(const char *text, size_t size, const struct message *, void *body,
                        document_defect_fn each, void *context, size_t *ret_n_defects, struct document **ret,

@@ -14,12 +14,12 @@ struct document {
 
 int document_new(struct document **ret);
 
-// One map, as document_read() and document_check() do; texts are copied into the document. 'where' goes before each
-// defect ("links[3].").
+// One map, as document_read() does, or with every defect told; texts are copied into the document. 'where' goes before each
+// defect ("links[3]."); 'body' gets what is good of a map with defects, without its lists.
 int object_read(struct document *, const msgpack_object *map, const struct message *, void *body,
                 struct status *);
 int object_check(struct document *, const msgpack_object *map, const struct message *, const char *where,
-                 document_defect_fn, void *context);
+                 document_defect_fn, void *context, void *body);
 
 // A number in any encoding that holds one. Returns 0, -ERANGE when it isn't finite, or -EINVAL.
 int object_to_real(const msgpack_object *, double *ret);

@@ -213,7 +213,8 @@ static int grow(struct growing *list) {
 
 static int take_element(struct reading *reading, struct growing *list, const msgpack_object *element) {
 	const struct field *field = list->field;
-	char where[64];
+	char where[64], *body;
+	size_t n_defects;
 	int rc;
 
 	if (list->n == field->max_count)
@@ -221,19 +222,17 @@ static int take_element(struct reading *reading, struct growing *list, const msg
 		                  field->name, field->max_count);
 	if ((rc = grow(list)) < 0)
 		return rc;
-	snprintf(where, sizeof(where), "%.40s[%zu].", field->name, list->n);
-	if (reading->each != NULL &&
-	    (rc = object_check(reading->document, element, field->element, where, count_defect, reading)) < 0)
+	body = list->elements + list->n * field->element->size;
+	snprintf(where, sizeof(where), "%.40s[%zu].", field->name, list->n++);
+	n_defects = reading->n_defects;
+	if (reading->each != NULL && (rc = object_check(reading->document, element, field->element, where,
+	                                                count_defect, reading, body)) < 0)
 		return rc;
-	if (reading->n_defects > 0) {
-		list->n++; // the body will not be looked at
+	if (reading->n_defects > n_defects)
 		return 0;
-	}
-	rc = object_read(reading->document, element, field->element,
-	                 list->elements + list->n * field->element->size, reading->status);
+	rc = object_read(reading->document, element, field->element, body, reading->status);
 	if (rc == -EINVAL && reading->status != NULL)
 		status_prefix(reading->status, "%s", where);
-	list->n++;
 	return rc;
 }
 
@@ -407,14 +406,19 @@ int document_from_json(const char *text, size_t size, struct document **ret, str
 }
 
 static int read_body(struct reading *reading, void *body) {
+	const msgpack_object *root;
+	size_t n_defects;
 	int rc = read_text(reading);
 
-	if (rc == 0 && reading->each != NULL)
-		rc = object_check(reading->document, &reading->document->root, reading->message, "",
-		                  count_defect, reading);
-	if (rc < 0 || reading->n_defects > 0)
+	if (rc < 0)
 		return rc;
-	rc = document_read(reading->document, reading->message, body, reading->status);
+	root = &reading->document->root;
+	n_defects = reading->n_defects;
+	if (reading->each != NULL && (rc = object_check(reading->document, root, reading->message, "",
+	                                                count_defect, reading, body)) < 0)
+		return rc;
+	if (reading->n_defects == n_defects)
+		rc = object_read(reading->document, root, reading->message, body, reading->status);
 	return rc < 0 ? rc : place_lists(reading, body);
 }
 

@@ -92,13 +92,15 @@ static int check_link(const struct topology *topology, size_t i, const struct na
 
 	int rc = 0;
 
+	if (link->id == NULL) // what is wrong with it was told before
+		return 0;
 	if (!name_set_add(links, link->id))
 		rc = found(check, "links[%zu]: id '%s' is there twice", i, link->id);
 	for (size_t end = 0; end < 2 && rc == 0; end++) {
-		if (!name_set_has(nodes, ends[end]))
+		if (ends[end] != NULL && !name_set_has(nodes, ends[end]))
 			rc = found(check, "links[%zu] '%s': no node '%s'", i, link->id, ends[end]);
 	}
-	if (rc == 0 && strcmp(link->a, link->z) == 0)
+	if (rc == 0 && link->a != NULL && link->z != NULL && strcmp(link->a, link->z) == 0)
 		rc = found(check, "links[%zu] '%s': both ends are '%s'", i, link->id, link->a);
 	return rc;
 }
@@ -143,7 +145,7 @@ static int check_all(const struct topology *topology, const struct check *check)
 	if (name_set_init(&nodes, topology->n_nodes) < 0 || name_set_init(&links, topology->n_links) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < topology->n_nodes; i++) {
-		if (!name_set_add(&nodes, topology->nodes[i].id) &&
+		if (topology->nodes[i].id != NULL && !name_set_add(&nodes, topology->nodes[i].id) &&
 		    (rc = found(check, "nodes[%zu]: id '%s' is there twice", i, topology->nodes[i].id)) < 0)
 			return rc;
 	}

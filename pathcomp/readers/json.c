@@ -22,16 +22,17 @@ static void tell(void *context, const char *text) {
 	telling->n++;
 }
 
-static int check(const char *path, const struct reader_options *options, const struct topology *topology,
-                 struct status *status) {
-	struct telling telling = {path, options, 0};
+// What can be told of a file with defects: nodes and links that have no id of their own are passed over.
+static int check(struct telling *telling, const struct topology *topology, struct status *status) {
 	int rc;
 
-	if (options->defect == NULL)
+	if (telling->options->defect == NULL)
 		return topology_check(topology, status);
-	if ((rc = topology_check_each(topology, tell, &telling)) < 0 || telling.n == 0)
-		return rc;
-	return status_set(status, STATUS_INVALID_ARGUMENT, "%zu defects", telling.n);
+	if (telling->n == 0 || topology->n_nodes > 0) {
+		if ((rc = topology_check_each(topology, tell, telling)) < 0)
+			return rc;
+	}
+	return telling->n == 0 ? 0 : status_set(status, STATUS_INVALID_ARGUMENT, "%zu defects", telling->n);
 }
 
 int reader_parse_json(const char *path, const char *text, size_t size, const struct reader_options *options,
@@ -40,15 +41,13 @@ int reader_parse_json(const char *path, const char *text, size_t size, const str
 	struct telling telling = {path, options, 0};
 	struct status own = {0};
 	struct topology topology;
-	size_t n_defects = 0;
+	size_t n_defects;
 	int rc;
 
 	rc = document_read_json(text, size, &topology_message, &topology,
 	                        options->defect != NULL ? tell : NULL, &telling, &n_defects, &document, &own);
-	if (rc == 0 && n_defects > 0)
-		rc = status_set(&own, STATUS_INVALID_ARGUMENT, "%zu defects", n_defects);
 	if (rc == 0)
-		rc = check(path, options, &topology, &own);
+		rc = check(&telling, &topology, &own);
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc < 0) {

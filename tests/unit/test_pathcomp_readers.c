@@ -191,7 +191,7 @@ ParameterizedTest(struct bad_json *c, readers, wrong_json_is_refused_with_its_el
 }
 
 struct told {
-	char lines[8][200];
+	char lines[16][200];
 	size_t n;
 };
 
@@ -206,7 +206,9 @@ Test(readers, every_field_of_a_wrong_kind_is_told) {
 	static const char text[] =
 	        "{\"nodes\":[{\"id\":7},{\"id\":\"b\",\"x\":\"west\"}],\n\"links\":[{\"id\":\"l\",\"a\":"
 	        "\"b\","
-	        "\"z\":\"b\",\"cost\":-1,\"bidirectional\":1},{\"id\":\"m\",\"a\":\"b\",\"srlg\":[5]},3]}";
+	        "\"z\":\"b\",\"cost\":-1,\"bidirectional\":1},{\"id\":\"m\",\"a\":\"b\",\"srlg\":[5]},3,"
+	        "{\"id\":\"n\",\"a\":\"b\",\"z\":\"c\"},{\"id\":\"n\",\"a\":\"d\",\"z\":\"b\",\"cost\":1},"
+	        "{\"a\":\"b\",\"z\":\"c\"}]}";
 	static const char *const expected[] = {
 	        "x.json: nodes[0].id: must be text",
 	        "x.json: nodes[1].x: must be a number",
@@ -215,6 +217,11 @@ Test(readers, every_field_of_a_wrong_kind_is_told) {
 	        "x.json: links[1].z: missing",
 	        "x.json: links[1].srlg: must be text",
 	        "x.json: links[2]: must be a map",
+	        "x.json: links[5].id: missing",
+	        "x.json: links[0] 'l': both ends are 'b'",
+	        "x.json: links[3] 'n': no node 'c'",
+	        "x.json: links[4]: id 'n' is there twice",
+	        "x.json: links[4] 'n': no node 'd'",
 	};
 	struct told told = {0};
 	const struct reader_options options = {.capacity_scale = 1, .defect = note, .context = &told};
@@ -227,7 +234,7 @@ Test(readers, every_field_of_a_wrong_kind_is_told) {
 	cr_assert_eq(told.n, sizeof(expected) / sizeof(expected[0]), "%zu: %s", told.n, status.message);
 	for (size_t i = 0; i < told.n; i++)
 		cr_expect_str_eq(told.lines[i], expected[i]);
-	cr_assert(strstr(status.message, "7 defects") != NULL, "%s", status.message);
+	cr_assert(strstr(status.message, "12 defects") != NULL, "%s", status.message);
 }
 
 // ---- GraphML and SNDlib
