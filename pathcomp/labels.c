@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LABELS_MAX 2000000
+#define BOUNDS_MAX 100000000 // legs times nodes
 #define NONE       UINT32_MAX
 
 // Lower bounds, by leg and node: leg i ends at via i, the last one at the target.
@@ -94,10 +95,12 @@ static int measure_legs(struct pathcomp_search *search, const struct query *quer
 
 int reach_new(struct pathcomp_search *search, const struct query *query,
               const struct pathcomp_conditions *conditions, struct reach **ret) {
-	CLEANUP(reach_freep) struct reach *reach = calloc(1, sizeof(*reach));
+	CLEANUP(reach_freep) struct reach *reach = NULL;
 	int rc;
 
-	if (reach == NULL)
+	if (conditions->n_via >= UINT16_MAX || (conditions->n_via + 1) * search->graph->n_nodes > BOUNDS_MAX)
+		return -E2BIG;
+	if ((reach = calloc(1, sizeof(*reach))) == NULL)
 		return -ENOMEM;
 	reach->graph = search->graph;
 	reach->conditions = conditions;
