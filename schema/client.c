@@ -11,10 +11,11 @@
 #include <string.h>
 #include <zmq.h>
 
-#define MONITOR        "inproc://client-monitor" // the context is the client's own
-#define MONITORED      (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)
-#define HEARTBEAT_MS   5000
-#define HEARTBEATS_OUT 15000 // a peer behind a broken network: nothing was heard of it for so long
+#define MONITOR      "inproc://client-monitor" // the context is the client's own
+#define MONITORED    (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)
+#define HEARTBEAT_MS 1000
+#define HEARTBEATS_OUT                                                                                       \
+	6000 // a peer that is stopped, or behind a broken network: nothing was heard of it for so long
 
 struct client {
 	char endpoint[ENDPOINT_SIZE];

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define TIMEOUT_SECONDS 60.0
+#define TIMEOUT_MOST    86400.0
+
 bool options_forecaster_enabled(const char *value) {
 	static const char *const words[] = {"Y", "YES", "TRUE", "T", "E", "ENABLE", "ENABLED", "ON", "1"};
 
@@ -25,6 +28,7 @@ bool options_forecaster_enabled(const char *value) {
 void options_init(struct options *options, int64_t now_ns) {
 	*options = (struct options){0};
 	options->origin.capacity_scale = 1;
+	options->origin.timeout_seconds = TIMEOUT_SECONDS;
 	options->origin.now_ns = now_ns;
 	options->origin.forecaster_enabled = options_forecaster_enabled(getenv("ENABLE_FORECASTER"));
 	path_query_init(&options->defaults);
@@ -76,7 +80,16 @@ double option_real(struct argp_state *state, const char *name, const char *text,
 
 // ---- where from
 
-enum { OPT_CAPACITY_UNIT = 0x100, OPT_API, OPT_METRIC, OPT_QUANTILE, OPT_FORECASTER, OPT_UNKNOWN, OPT_JSON };
+enum {
+	OPT_CAPACITY_UNIT = 0x100,
+	OPT_API,
+	OPT_TIMEOUT,
+	OPT_METRIC,
+	OPT_QUANTILE,
+	OPT_FORECASTER,
+	OPT_UNKNOWN,
+	OPT_JSON
+};
 
 static const struct argp_option source_options[] = {
         {"file", 'f', "FILE", 0,
@@ -85,6 +98,11 @@ static const struct argp_option source_options[] = {
         {"topology", 't', "ID", 0, "Topology that analyticsd holds (default admin)", 1},
         {"api", OPT_API, "ENDPOINT", 0,
          "Where analyticsd answers (default $LINKCAST_API); with --file, only forecasts come from there", 1},
+        {"timeout", OPT_TIMEOUT, "TIME", 0,
+         "How long analyticsd may take over an answer (default 60s), forecasts of many links too; one that "
+         "is not "
+         "there shows within 2s, one that hangs within 8s",
+         1},
         {"capacity-unit", OPT_CAPACITY_UNIT, "UNIT", 0,
          "Unit of the capacities in CSV: bps, kbps, Mbps, Gbps (default) or Tbps", 1},
         {0},
@@ -104,6 +122,11 @@ static error_t parse_source(int key, char *argument, struct argp_state *state) {
 		return 0;
 	case OPT_API:
 		options->origin.api = argument;
+		return 0;
+	case OPT_TIMEOUT:
+		options->origin.timeout_seconds = option_seconds(state, "--timeout", argument);
+		if (options->origin.timeout_seconds > TIMEOUT_MOST)
+			argp_error(state, "--timeout '%s': at most a day", argument);
 		return 0;
 	case OPT_CAPACITY_UNIT:
 		if (reader_unit_scale(argument, &options->origin.capacity_scale) < 0)

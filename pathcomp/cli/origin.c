@@ -17,7 +17,6 @@
 // "Does not answer" is to be said within CLIENT_TIMEOUT_MS from the start of the program. Whoever answered
 // may take long over a forecast of many links.
 #define PING_TIMEOUT_MS (CLIENT_TIMEOUT_MS * 3 / 4)
-#define WORK_TIMEOUT_MS 60000
 
 #define VERSION_TRIES 3 // a topology that changes while its pages are read is read again
 
@@ -166,7 +165,8 @@ static int connect_api(struct origin *origin, struct status *status) {
 	if ((rc = client_open(origin->endpoint, PING_TIMEOUT_MS, &probe, status)) < 0 ||
 	    (rc = client_call(probe, OP_PING, &(struct empty){0}, &reply, &document, status)) < 0)
 		return rc;
-	return client_open(origin->endpoint, WORK_TIMEOUT_MS, &origin->client, status);
+	return client_open(origin->endpoint, (int)fmax(origin->options->timeout_seconds * 1000, 1),
+	                   &origin->client, status);
 }
 
 int origin_call(struct origin *origin, enum op op, const void *request, void *reply,
