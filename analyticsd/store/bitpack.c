@@ -3,13 +3,16 @@
 #include "bitpack.h"
 
 #include <endian.h>
+#include <math.h>
 #include <string.h>
 
 #define NUMBER_SIZE    10   // of LEB128, at most
 #define MANY           0x80 // in a block's width: exceptions follow
 #define EXCEPTIONS_MAX (BITPACK_BLOCK / 4)
 #define FAR_BELOW_MAX  8
-#define LOAD_BITS      56 // that one load of 8 bytes has from any bit on
+#define BPS_PER_GBPS   1e9
+#define BPS_EXACT      9007199254740992.0 // 2^53: every whole number up to here is a double
+#define LOAD_BITS      56                 // that one load of 8 bytes has from any bit on
 
 // ---- numbers
 
@@ -59,6 +62,21 @@ double bitpack_to_real(uint64_t bits) {
 	bits = bits >> 63 ? bits & ~(UINT64_C(1) << 63) : ~bits;
 	memcpy(&real, &bits, sizeof(real));
 	return real;
+}
+
+bool bitpack_to_bps(uint64_t bits, uint64_t *ret) {
+	double bps = round(bitpack_to_real(bits) * BPS_PER_GBPS);
+
+	if (!(fabs(bps) < BPS_EXACT))
+		return false;
+	if (bitpack_from_bps((uint64_t)(int64_t)bps) != bits)
+		return false;
+	*ret = (uint64_t)(int64_t)bps;
+	return true;
+}
+
+uint64_t bitpack_from_bps(uint64_t bps) {
+	return bitpack_from_real((double)(int64_t)bps / BPS_PER_GBPS);
 }
 
 static unsigned length_of(uint64_t number) {

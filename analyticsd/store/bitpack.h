@@ -12,6 +12,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,10 @@ size_t bitpack_decode(const uint8_t *in, size_t size, size_t n, uint64_t *values
 // Bits of a double and back, in the same order as the numbers; not a number has none.
 uint64_t bitpack_from_real(double real);
 double bitpack_to_real(uint64_t bits);
+
+// Gbit/s, by the bits of above, as whole bit/s where these give the same number again, and back.
+bool bitpack_to_bps(uint64_t bits, uint64_t *ret);
+uint64_t bitpack_from_bps(uint64_t bps);
 
 // LEB128. put returns the bytes written (10 at most), get the bytes read or 0.
 size_t bitpack_put_number(uint64_t number, uint8_t *out);

@@ -1,4 +1,4 @@
-// Heads, columns and checksums; numbers of gigabits as whole bit/s where that is exact.
+// Heads, columns and checksums.
 // SPDX-License-Identifier: MIT
 #define XXH_INLINE_ALL
 #include "chunk.h"
@@ -8,15 +8,12 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #define CHUNK_VERSION 1
 #define CHECKSUM_SIZE 4
-#define BPS_PER_GBPS  1e9
-#define BPS_EXACT     9007199254740992.0 // 2^53: every whole number up to here is a double
 
 enum real_form { REAL_BITS, REAL_BPS };
 
@@ -64,31 +61,21 @@ static bool is_real(const struct chunk_kind *kind, size_t k) {
 	return k >= POINT_STEP_LAST && k < POINT_STEP_WIDTH;
 }
 
-// Gbit/s as whole bit/s, when these give the same number again.
-static bool to_bps(uint64_t bits, uint64_t *ret) {
-	double gbps = bitpack_to_real(bits), bps = round(gbps * BPS_PER_GBPS);
-
-	if (!(fabs(bps) < BPS_EXACT))
-		return false;
-	*ret = (uint64_t)(int64_t)bps;
-	return bitpack_from_real((double)(int64_t)*ret / BPS_PER_GBPS) == bits;
-}
-
 static enum real_form pack_reals(uint64_t *column, size_t n) {
 	uint64_t bps;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!to_bps(column[i], &bps))
+		if (!bitpack_to_bps(column[i], &bps))
 			return REAL_BITS;
 	}
 	for (size_t i = 0; i < n; i++)
-		(void)to_bps(column[i], &column[i]);
+		(void)bitpack_to_bps(column[i], &column[i]);
 	return REAL_BPS;
 }
 
 static void unpack_reals(uint64_t *column, size_t n) {
 	for (size_t i = 0; i < n; i++)
-		column[i] = bitpack_from_real((double)(int64_t)column[i] / BPS_PER_GBPS);
+		column[i] = bitpack_from_bps(column[i]);
 }
 
 // ---- writing

@@ -1,4 +1,4 @@
-// history.db: its tables and versions, transactions, and the tail between file and memory.
+// history.db: its tables and versions, and transactions.
 // SPDX-License-Identifier: MIT
 #include "history_private.h"
 
@@ -9,9 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define TRIM_MOST 256 // commits that one commit takes out of the file's tail
-#define TRIM_LATE 64  // commits that a reader keeps in memory after they left the file
 
 #define DAY_NS (86400 * NS_PER_SECOND)
 
@@ -76,6 +73,11 @@ static const char *const migrations[] = {
         "CREATE INDEX chunk_by_time ON chunk (series, level, to_ns, from_ns, n_rows, dense);"
         "ALTER TABLE port_instance ADD COLUMN stored_seq INTEGER NOT NULL DEFAULT 0;"
         "UPDATE port_instance SET n_rows = 0;",
+        // The tail becomes pages of a journal (history_upgrade.c seals what it has). What was set aside as damaged stays, at
+        // negative places.
+        "ALTER TABLE tail RENAME TO tail_of_version_3;"
+        "CREATE TABLE tail (place INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+        "INSERT INTO tail SELECT tail_id, data FROM tail_of_version_3 WHERE tail_id < 0;",
 };
 #undef COUNTER
 
@@ -153,103 +155,26 @@ int history_open_rows(struct history *history, int64_t series, struct open_serie
 	return 0;
 }
 
-// A commit that is damaged is kept under the negative of its id, where nothing trims it.
-static int set_aside(struct history *history, int64_t id, struct status *status) {
-	int rc;
-
-	history_report(history, -id,
-	               "commit %" PRId64 " of the tail is damaged: what is whole of it was taken", id);
-	if (!history->options.write)
-		return 0;
-	if ((rc = db_prepare(history->db, "UPDATE tail SET tail_id = -tail_id WHERE tail_id = ?",
-	                     &history->set_aside, status)) < 0 ||
-	    (rc = db_bind(history->set_aside, "i", id)) < 0)
-		return rc;
-	return db_run(history->set_aside, status);
-}
-
-static int read_first(struct history *history, int64_t *ret, struct status *status) {
-	int rc;
-
-	*ret = INT64_MAX;
-	if ((rc = db_prepare(history->db,
-	                     "SELECT tail_id FROM tail WHERE tail_id > 0 ORDER BY tail_id LIMIT 1",
-	                     &history->first_tail, status)) < 0 ||
-	    (rc = db_next(history->first_tail, status)) <= 0)
-		return rc;
-	*ret = sqlite3_column_int64(history->first_tail, 0);
-	sqlite3_reset(history->first_tail);
-	return 0;
-}
-
-int history_follow(struct history *history, struct status *status) {
-	CLEANUP(freep) int64_t *damaged = NULL;
-	size_t n_damaged = 0;
-	int64_t first;
-	int rc;
-
-	if ((rc = db_prepare(history->db, "SELECT tail_id, data FROM tail WHERE tail_id > ? ORDER BY tail_id",
-	                     &history->read_tail, status)) < 0 ||
-	    (rc = db_bind(history->read_tail, "i", history->read_id)) < 0)
-		return rc;
-	while ((rc = db_next(history->read_tail, status)) > 0) {
-		int64_t id = sqlite3_column_int64(history->read_tail, 0);
-		const uint8_t *data = sqlite3_column_blob(history->read_tail, 1);
-
-		rc = tail_read(&history->tail, id, data, (size_t)sqlite3_column_bytes(history->read_tail, 1));
-		if (rc == -EBADMSG) {
-			int64_t *moved = reallocarray(damaged, n_damaged + 1, sizeof(*moved));
-
-			if (moved == NULL)
-				rc = -ENOMEM;
-			else {
-				damaged = moved;
-				damaged[n_damaged++] = id;
-				rc = 0;
-			}
-		}
-		if (rc < 0)
-			break;
-		history->read_id = id;
-	}
-	sqlite3_reset(history->read_tail);
-	for (size_t i = 0; i < n_damaged && rc >= 0; i++)
-		rc = set_aside(history, damaged[i], status);
-	if (rc < 0 || (rc = read_first(history, &first, status)) < 0)
-		return rc;
-	if (!history->options.write && first != INT64_MAX && first > history->trimmed_id + TRIM_LATE) {
-		tail_trim(&history->tail, first);
-		history->trimmed_id = first;
-	}
-	return 0;
-}
-
 // The writer's memory as the file says.
 static int recover(struct history *history, struct status *status) {
 	sqlite3_stmt *newest = NULL;
 	int rc;
 
-	tail_fini(&history->tail);
-	history->read_id = 0;
 	history->loaded.chunk_id = 0;
-	if ((rc = history_follow(history, status)) < 0)
+	if ((rc = history_load_tail(history, status)) < 0)
 		return rc;
 	for (size_t i = 0; i < history->tail.n_series; i++) {
 		if (history->tail.series[i] != NULL &&
 		    (rc = drop_sealed(history, history->tail.series[i], status)) < 0)
 			return rc;
 	}
-	if ((rc = db_prepare(history->db,
-	                     "SELECT max(coalesce((SELECT max(tail_id) FROM tail), 0),"
-	                     " coalesce((SELECT max(tail_id) FROM sealed), 0),"
-	                     " -coalesce((SELECT min(tail_id) FROM tail), 0))",
-	                     &newest, status)) < 0)
+	if ((rc = db_prepare(history->db, "SELECT max(tail_id) FROM sealed", &newest, status)) < 0)
 		return rc;
 	rc = db_next(newest, status);
-	if (rc > 0)
+	history->tail.id = history->read_id + 1;
+	if (rc > 0 && sqlite3_column_int64(newest, 0) >= history->tail.id)
 		history->tail.id = sqlite3_column_int64(newest, 0) + 1;
 	sqlite3_finalize(newest);
-	history->trimmed_id = 0;
 	history->forgotten = false;
 	return rc < 0 ? rc : 0;
 }
@@ -307,6 +232,7 @@ void history_close(struct history *history) {
 	archive_close(history->archive);
 	db_close(history->db);
 	tail_fini(&history->tail);
+	tail_file_fini(&history->tail_file);
 	chunk_writer_fini(&history->writer);
 	rows_fini(&history->loaded.rows);
 	free(history->reported);
@@ -327,50 +253,10 @@ int history_begin(struct history *history, struct status *status) {
 	return 0;
 }
 
-static int write_tail(struct history *history, struct status *status) {
-	CLEANUP(bytes_fini) struct bytes blob = {0};
-	int rc;
-
-	if ((rc = tail_write(&history->tail, &history->writer, &blob)) < 0 || blob.size == 0)
-		return rc;
-	if ((rc = db_prepare(history->db, "INSERT INTO tail (tail_id, data) VALUES (?, ?)",
-	                     &history->insert_tail, status)) < 0 ||
-	    (rc = db_bind(history->insert_tail, "i", history->tail.id)) < 0)
-		return rc;
-	sqlite3_bind_blob(history->insert_tail, 2, blob.data, (int)blob.size, SQLITE_STATIC);
-	return db_run(history->insert_tail, status);
-}
-
-// Commits whose rows are all sealed leave the file, some at once.
-static int drop_tail(struct history *history, struct status *status) {
-	int64_t first = tail_first(&history->tail), kept;
-	int rc;
-
-	if (first > history->tail.id)
-		first = history->tail.id;
-	if (history->trimmed_id == 0) {
-		if ((rc = read_first(history, &history->trimmed_id, status)) < 0)
-			return rc;
-		if (history->trimmed_id == INT64_MAX)
-			history->trimmed_id = history->tail.id;
-	}
-	kept = first < history->trimmed_id + TRIM_MOST ? first : history->trimmed_id + TRIM_MOST;
-	if (kept <= history->trimmed_id)
-		return 0;
-	if ((rc = db_prepare(history->db, "DELETE FROM tail WHERE tail_id > 0 AND tail_id < ?",
-	                     &history->drop_tail, status)) < 0 ||
-	    (rc = db_bind(history->drop_tail, "i", kept)) < 0 ||
-	    (rc = db_run(history->drop_tail, status)) < 0)
-		return rc;
-	history->trimmed_id = kept;
-	return 0;
-}
-
 int history_commit(struct history *history, struct status *status) {
 	int rc;
 
-	if ((rc = history_seal_due(history, status)) < 0 || (rc = write_tail(history, status)) < 0 ||
-	    (rc = drop_tail(history, status)) < 0)
+	if ((rc = history_seal_due(history, status)) < 0 || (rc = history_write_tail(history, status)) < 0)
 		return rc;
 	history->archive->ops->release(history->archive);
 	if ((rc = db_execute(history->db, "COMMIT", status)) < 0)
@@ -385,7 +271,7 @@ void history_rollback(struct history *history) {
 	(void)db_execute(history->db, "ROLLBACK", NULL);
 	history->writing = false;
 	history->loaded.chunk_id = 0;
-	history->trimmed_id = 0;
+	history_forget_tail(history);
 	history_forget_ports(history);
 	history_forget_links(history);
 	history_forget_names(history); // their ids may be given again

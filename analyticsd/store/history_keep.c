@@ -201,6 +201,10 @@ int history_maintain(struct history *history, int64_t now_ns, struct status *sta
 		rc = drop_some(history, now_ns, status);
 		more |= rc > 0;
 	}
+	if (rc >= 0) {
+		rc = history_shrink_tail(history, status);
+		more |= rc > 0;
+	}
 	if (rc >= 0)
 		rc = history_commit(history, status);
 	if (rc < 0) {

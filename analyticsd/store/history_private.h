@@ -13,16 +13,18 @@
 //     history_rates.c  the same as rates
 //     history_read.c   what callers ask
 //     history_list.c   what is known of ports and publishers
+//     history_tail.c   pages of the tail
 //     history_chunks.c every chunk, for a check
-//     history_upgrade.c  from the tables of version 2
+//     history_upgrade.c  from versions 2 and 3
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include "archive.h"
 #include "chunk.h"
 #include "db.h"
+#include "bytes.h"
 #include "history.h"
-#include "tail.h"
+#include "journal.h"
 
 // Names of counters beyond the basic ones, as they are kept in `name_set`.
 struct name_set {
@@ -40,6 +42,36 @@ struct loaded_chunk {
 	struct rows rows;
 };
 
+// A page of the tail.
+struct page_head {
+	size_t used;                 // bytes of records
+	bool begins;                 // a part of the journal
+	uint64_t number, first_page; // counted from 1; the first that is needed
+	int64_t first_id, next;      // the first commit with open rows; where the next page will be
+};
+
+struct tail_part {
+	int64_t first_id;
+	uint64_t page;
+};
+
+// What is known of the tail in the file: how far it was read, or written.
+struct tail_file {
+	struct journal journal;
+	struct page_head head; // of the page that was read or written last
+	int64_t place;
+	struct bytes pending; // of a record whose end is in a page to come
+	bool broken;          // what comes can't be read until a part begins
+	// a writer's
+	bool is_known, must_begin;
+	uint8_t *page;
+	size_t page_size;
+	uint64_t *places; // the page at each, from place 1 on; 0: none
+	size_t n_places, free_from;
+	struct tail_part *parts; // from the first that is needed
+	size_t n_parts;
+};
+
 struct port_state;
 struct link_state;
 
@@ -48,14 +80,15 @@ struct history {
 	struct history_options options;
 	struct archive *archive;
 	struct tail tail;
+	struct tail_file tail_file;
 	struct chunk_writer writer;
 	bool writing;                    // between begin and commit
 	bool sealed;                     // the open transaction has sealed something
 	bool forgotten;                  // the tail must be read again
 	bool reading;                    // between read_begin and read_end
 	int64_t version;                 // a reader's: of the file, when the tail was read
-	int64_t read_id;                 // a reader's: newest commit that it has
-	int64_t trimmed_id;              // first commit that the tail may still have in the file
+	int64_t read_id;                 // newest commit that was read from the tail
+	int64_t trimmed_id;              // a reader's: rows of commits before have left
 	int64_t keep_series, keep_level; // where retention goes on
 	struct loaded_chunk loaded;
 	struct name_set **name_sets; // as they are needed
@@ -68,8 +101,8 @@ struct history {
 	sqlite3_stmt *find_port, *insert_port, *change_port, *read_port, *note_rows, *note_names,
 	        *note_source, *note_hello_port, *read_instances;
 	sqlite3_stmt *find_series, *make_series;
-	sqlite3_stmt *insert_tail, *read_tail, *drop_tail, *first_tail, *set_aside, *note_sealed,
-	        *read_sealed, *read_names, *data_version;
+	sqlite3_stmt *put_page, *read_page, *each_page, *drop_page, *set_aside, *note_sealed, *read_sealed,
+	        *read_names, *data_version;
 	sqlite3_stmt *note_expired, *read_expired, *next_series, *free_pages;
 	sqlite3_stmt *each_port, *each_port_of, *each_source, *port_line, *interval, *each_chunk;
 	sqlite3_stmt *read_instance, *read_gaps, *drop_gaps, *insert_gap, *each_last_row, *note_last_seq;
@@ -81,19 +114,29 @@ struct history {
 int history_enter(struct history *, struct status *status);
 void history_leave(struct history *);
 
-// Says that something is damaged, once for each 'id' (of a chunk, or minus that of a tail's commit).
+// Says that something is damaged, once for each 'id' (of a chunk, or minus the place of a tail's page).
 void history_report(struct history *, int64_t id, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 // The rows of a series that are not sealed, or NULL. A reader's snapshot decides.
 int history_open_rows(struct history *, int64_t series, struct open_series **ret, struct status *status);
 
-// Reads all of the tail's commits that are new. Returns 0 or a negative errno.
+// ---- history_tail.c
+
+// Reads the tail: all of it, or the commits that are new. Returns 0 or a negative errno.
+int history_load_tail(struct history *, struct status *status);
 int history_follow(struct history *, struct status *status);
+void tail_file_fini(struct tail_file *);
+
+// Within a transaction: writes its rows; drops pages that are not needed, and returns 1 when there may be more.
+int history_write_tail(struct history *, struct status *status);
+int history_shrink_tail(struct history *, struct status *status);
+// After a rollback: what was written is not there.
+void history_forget_tail(struct history *);
 
 // ---- history_upgrade.c
 
-// Moves the rows of version 2 into chunks.
+// Moves the rows of version 2, or the tail of version 3, into chunks.
 int history_convert(sqlite3 *db, int version, struct status *status);
 
 // ---- history_ports.c; port_state.c forgets

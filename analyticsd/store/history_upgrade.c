@@ -1,13 +1,16 @@
-// From version 2 to 3: rows of tables become chunks, a port or series after the other.
+// From version 2 to 3: rows of tables become chunks, a port or series after the other. From 3 to 4: the tail, which had a
+// blob of chunks for each commit, is sealed.
 // SPDX-License-Identifier: MIT
 #include "history_private.h"
 
 #include "bitpack.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
-#define ROWS_VERSION 2 // the last that has rows in tables
+#define SIZE_SIZE  4         // of the size in front of a chunk in version 3's tail
+#define SERIES_MAX (1 << 24) // a number beyond is damage
 
 #define COUNTER(NAME, UNIT, HELP) ", " #NAME
 static const char ports_sql[] =
@@ -83,18 +86,152 @@ static int move_rows(struct history *history, const char *sql,
 	return rc;
 }
 
+static int move_tables(struct history *history, struct status *status) {
+	int rc = move_rows(history, ports_sql, add_port_row, status);
+
+	return rc < 0 ? rc : move_rows(history, points_sql, add_point, status);
+}
+
+// ---- the tail of version 3: of each commit the chunks of its rows, each behind its size, with a column for the series
+
+static int add_chunk(struct tail *tail, int64_t id, const struct chunk_head *head, const uint8_t *bytes,
+                     size_t size) {
+	CLEANUP(rows_fini) struct rows rows = {.width = head->n_columns};
+	size_t width = rows.width - 1;
+	int rc;
+
+	if ((rc = chunk_read_rows(head, bytes, size, &rows)) < 0)
+		return rc;
+	for (size_t i = 0; i < rows.n; i++) {
+		uint64_t *row = rows_at(&rows, i);
+		struct open_series *open;
+
+		if (row[width] > SERIES_MAX)
+			return -EBADMSG;
+		open = tail_get(tail, (int64_t)row[width]);
+		if (open == NULL)
+			return -ENOMEM;
+		// other names come only when the rows before were sealed
+		if (open->rows.n > 0 && (open->names_id != head->kind.names_id || open_width(open) != width))
+			tail_clear(tail, open);
+		open->names_id = head->kind.names_id;
+		if (tail_restore(tail, open, width, row, id) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int read_commit(struct tail *tail, int64_t id, const uint8_t *bytes, size_t size) {
+	struct chunk_head head;
+	uint32_t chunk_size;
+	int rc, damage = 0;
+
+	while (size >= SIZE_SIZE) {
+		memcpy(&chunk_size, bytes, SIZE_SIZE);
+		chunk_size = le32toh(chunk_size);
+		bytes += SIZE_SIZE;
+		size -= SIZE_SIZE;
+		if (chunk_size > size)
+			return -EBADMSG;
+		rc = chunk_read_head(bytes, chunk_size, &head);
+		rc = rc != 0 ? -EBADMSG : add_chunk(tail, id, &head, bytes, chunk_size);
+		if (rc == -ENOMEM)
+			return rc;
+		damage = rc < 0 ? rc : damage;
+		bytes += chunk_size;
+		size -= chunk_size;
+	}
+	return size > 0 ? -EBADMSG : damage;
+}
+
+static int drop_sealed(struct history *history, struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(history->db, "SELECT series, tail_id FROM sealed", &statement, status)) < 0)
+		return rc;
+	while ((rc = db_next(statement, status)) > 0) {
+		struct open_series *open = tail_find(&history->tail, sqlite3_column_int64(statement, 0));
+
+		if (open != NULL)
+			tail_trim_series(&history->tail, open, sqlite3_column_int64(statement, 1) + 1);
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+// A commit that is damaged is kept beside the pages.
+static int keep_damaged(struct history *history, int64_t id, struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(
+	             history->db,
+	             "INSERT INTO tail SELECT -tail_id, data FROM tail_of_version_3 WHERE tail_id = ?",
+	             &statement, status)) == 0 &&
+	    (rc = db_bind(statement, "i", id)) == 0)
+		rc = db_run(statement, status);
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+static int read_commits(struct history *history, struct status *status) {
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if ((rc = db_prepare(history->db,
+	                     "SELECT tail_id, data FROM tail_of_version_3 WHERE tail_id > 0 ORDER BY tail_id",
+	                     &statement, status)) < 0)
+		return rc;
+	while ((rc = db_next(statement, status)) > 0) {
+		int64_t id = sqlite3_column_int64(statement, 0);
+
+		rc = read_commit(&history->tail, id, sqlite3_column_blob(statement, 1),
+		                 (size_t)sqlite3_column_bytes(statement, 1));
+		history->tail.id = id + 1;
+		if (rc == -EBADMSG)
+			rc = keep_damaged(history, id, status);
+		if (rc < 0)
+			break;
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+static int seal_tail(struct history *history, struct status *status) {
+	int rc;
+
+	if ((rc = read_commits(history, status)) < 0 || (rc = drop_sealed(history, status)) < 0)
+		return rc;
+	for (size_t i = 0; i < history->tail.n_series && rc >= 0; i++) {
+		struct open_series *open = history->tail.series[i];
+
+		if (open != NULL && open->rows.n > 0)
+			rc = history_seal_series(history, open, status);
+	}
+	return rc;
+}
+
+static const struct {
+	int (*move)(struct history *, struct status *);
+	const char *drop;
+} conversions[] = {
+        [2] = {move_tables, "DROP TABLE port_sample; DROP TABLE kpi_sample;"},
+        [3] = {seal_tail, "DROP TABLE tail_of_version_3;"},
+};
+
 int history_convert(sqlite3 *db, int version, struct status *status) {
 	struct history history = {
 	        .db = db, .options = {.write = true, .memory = SIZE_MAX}, .tail = {.id = 1}};
 	sqlite3_stmt *statement;
 	int rc;
 
-	if (version != ROWS_VERSION)
+	if (version >= (int)(sizeof(conversions) / sizeof(conversions[0])) ||
+	    conversions[version].move == NULL)
 		return 0;
 	if ((rc = archive_open(db, &history.archive)) < 0)
 		return rc;
-	if ((rc = move_rows(&history, ports_sql, add_port_row, status)) >= 0)
-		rc = move_rows(&history, points_sql, add_point, status);
+	rc = conversions[version].move(&history, status);
 	archive_close(history.archive);
 	tail_fini(&history.tail);
 	chunk_writer_fini(&history.writer);
@@ -105,5 +242,5 @@ int history_convert(sqlite3 *db, int version, struct status *status) {
 		sqlite3_finalize(statement); // of this history
 	if (rc < 0)
 		return rc;
-	return db_execute(db, "DROP TABLE port_sample; DROP TABLE kpi_sample;", status);
+	return db_execute(db, conversions[version].drop, status);
 }

@@ -1,15 +1,11 @@
-// Open rows, and their blobs: for each set of names one chunk of the rows of all its series.
+// Open rows: added, taken away, and given back their state after a rollback.
 // SPDX-License-Identifier: MIT
 #include "tail.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
-#define SIZE_SIZE  4
-#define LONG_RUN   4  // rows of one series that follow each other, on average, to be packed by difference
 #define KEEP_EMPTY 64 // rows of memory that a sealed series keeps
-#define SERIES_MAX (1 << 24) // a number beyond is damage
 
 static void free_open(struct open_series *open) {
 	rows_fini(&open->rows);
@@ -109,6 +105,13 @@ int tail_add(struct tail *tail, struct open_series *open, size_t width, const ui
 	return add(tail, open, width, row, tail->id);
 }
 
+int tail_restore(struct tail *tail, struct open_series *open, size_t width, const uint64_t *row, int64_t id) {
+	int rc = add(tail, open, width, row, id);
+
+	open->n_committed = open->rows.n;
+	return rc;
+}
+
 static void renew(struct open_series *open) {
 	open->newest_ns = INT64_MIN;
 	open->in_order = true;
@@ -170,137 +173,6 @@ void tail_rollback(struct tail *tail) {
 		renew(open);
 	}
 	tail->n_touched = 0;
-}
-
-// ---- blobs
-
-static bool is_alike(const struct open_series *a, const struct open_series *b) {
-	return series_kind(a->series) == series_kind(b->series) && a->names_id == b->names_id &&
-	       a->rows.width == b->rows.width;
-}
-
-// New rows of all series that are like 'first', with the series in place of the commit.
-static int gather(const struct tail *tail, size_t first, bool *done, struct rows *ret, size_t *ret_n_series) {
-	*ret_n_series = 0;
-	for (size_t i = first; i < tail->n_touched; i++) {
-		const struct open_series *open = tail->touched[i];
-		size_t n = open->rows.n - open->n_committed, at = ret->n;
-
-		if (done[i] || !is_alike(open, tail->touched[first]))
-			continue;
-		done[i] = true;
-		if (n == 0)
-			continue;
-		++*ret_n_series;
-		if (rows_add(ret, rows_at(&open->rows, open->n_committed), n) < 0)
-			return -ENOMEM;
-		for (; at < ret->n; at++)
-			rows_at(ret, at)[ret->width - 1] = (uint64_t)open->series;
-	}
-	return 0;
-}
-
-static int append(struct bytes *bytes, const uint8_t *data, size_t size) {
-	uint8_t *moved = realloc(bytes->data, bytes->size + SIZE_SIZE + size);
-
-	if (moved == NULL)
-		return -ENOMEM;
-	memcpy(moved + bytes->size, &(uint32_t){htole32((uint32_t)size)}, SIZE_SIZE);
-	memcpy(moved + bytes->size + SIZE_SIZE, data, size);
-	bytes->data = moved;
-	bytes->size += SIZE_SIZE + size;
-	return 0;
-}
-
-static int write_alike(const struct tail *tail, size_t first, bool *done, struct chunk_writer *writer,
-                       struct bytes *ret) {
-	const struct open_series *open = tail->touched[first];
-	CLEANUP(rows_fini) struct rows rows = {.width = open->rows.width};
-	struct chunk_kind kind = {
-	        .series = series_kind(open->series), .level = LEVEL_RAW, .names_id = open->names_id};
-	const uint8_t *chunk;
-	size_t size, n_series;
-
-	if (gather(tail, first, done, &rows, &n_series) < 0)
-		return -ENOMEM;
-	if (rows.n == 0)
-		return 0;
-	kind.mixed = rows.n < LONG_RUN * n_series;
-	for (size_t i = 0; i < rows.n; i += CHUNK_ROWS_MAX) {
-		size_t some = rows.n - i < CHUNK_ROWS_MAX ? rows.n - i : CHUNK_ROWS_MAX;
-
-		if (chunk_write(writer, &kind, rows_at(&rows, i), some, rows.width, rows.width, &chunk,
-		                &size) < 0 ||
-		    append(ret, chunk, size) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-int tail_write(struct tail *tail, struct chunk_writer *writer, struct bytes *ret) {
-	CLEANUP(freep) bool *done = calloc(tail->n_touched + 1, sizeof(*done));
-	CLEANUP(bytes_fini) struct bytes bytes = {0};
-
-	if (done == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < tail->n_touched; i++) {
-		if (!done[i] && write_alike(tail, i, done, writer, &bytes) < 0)
-			return -ENOMEM;
-	}
-	*ret = bytes;
-	bytes.data = NULL;
-	return 0;
-}
-
-static int add_chunk(struct tail *tail, int64_t id, const struct chunk_head *head, const uint8_t *bytes,
-                     size_t size) {
-	CLEANUP(rows_fini) struct rows rows = {.width = head->n_columns};
-	size_t width = rows.width - 1;
-	int rc;
-
-	if ((rc = chunk_read_rows(head, bytes, size, &rows)) < 0)
-		return rc;
-	for (size_t i = 0; i < rows.n; i++) {
-		uint64_t *row = rows_at(&rows, i);
-		struct open_series *open;
-
-		if (row[width] > SERIES_MAX)
-			return -EBADMSG;
-		open = tail_get(tail, (int64_t)row[width]);
-		if (open == NULL)
-			return -ENOMEM;
-		// other names come only when the rows before were sealed
-		if (open->rows.n > 0 && (open->names_id != head->kind.names_id || open_width(open) != width))
-			tail_clear(tail, open);
-		open->names_id = head->kind.names_id;
-		if (add(tail, open, width, row, id) < 0)
-			return -ENOMEM;
-		open->n_committed = open->rows.n;
-	}
-	return 0;
-}
-
-int tail_read(struct tail *tail, int64_t id, const uint8_t *bytes, size_t size) {
-	struct chunk_head head;
-	uint32_t chunk_size;
-	int rc, damage = 0;
-
-	while (size >= SIZE_SIZE) {
-		memcpy(&chunk_size, bytes, SIZE_SIZE);
-		chunk_size = le32toh(chunk_size);
-		bytes += SIZE_SIZE;
-		size -= SIZE_SIZE;
-		if (chunk_size > size)
-			return -EBADMSG;
-		rc = chunk_read_head(bytes, chunk_size, &head);
-		rc = rc != 0 ? -EBADMSG : add_chunk(tail, id, &head, bytes, chunk_size);
-		if (rc == -ENOMEM)
-			return rc;
-		damage = rc < 0 ? rc : damage;
-		bytes += chunk_size;
-		size -= chunk_size;
-	}
-	return size > 0 ? -EBADMSG : damage;
 }
 
 void tail_trim_series(struct tail *tail, struct open_series *open, int64_t id) {

@@ -1,6 +1,5 @@
-// tail.h: rows that are not sealed yet, by series, in memory. What a commit adds is one blob: the rows of all
-// series since the one before, which can be read without any other. The writer makes blobs of what it was given
-// and reads them again when it recovers; a reader follows by reading each as it appears. Pure: no files.
+// tail.h: rows that are not sealed yet, by series, in memory. The writer adds rows to an open transaction, which is
+// committed or rolled back as the file's; what is read from the file (journal.h) is committed. Pure: no files.
 //
 // A series is a number: its id in `port` or `kpi_series`, times two, plus its kind.
 // SPDX-License-Identifier: MIT
@@ -64,16 +63,12 @@ int tail_add(struct tail *, struct open_series *, size_t width, const uint64_t *
 void tail_clear(struct tail *, struct open_series *);
 void tail_remove(struct tail *, struct open_series *, size_t i);
 
-// The blob of the open transaction's rows; without any 'ret' has no bytes. Returns 0 or -ENOMEM.
-int tail_write(struct tail *, struct chunk_writer *, struct bytes *ret);
-
 // The transaction was committed, or taken back.
 void tail_commit(struct tail *);
 void tail_rollback(struct tail *);
 
-// Adds the rows of a committed blob. Returns 0, -EBADMSG when it is damaged (whole parts of it were added), or
-// -ENOMEM.
-int tail_read(struct tail *, int64_t id, const uint8_t *bytes, size_t size);
+// Adds a row that was committed with 'id', which is behind those before. Returns 0 or -ENOMEM.
+int tail_restore(struct tail *, struct open_series *, size_t width, const uint64_t *row, int64_t id);
 
 // Forgets rows of commits before 'id': of all series, or of one.
 void tail_trim(struct tail *, int64_t id);

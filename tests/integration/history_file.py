@@ -1,4 +1,5 @@
-"""Rows of ports out of history.db, read by chunk.h's and bitpack.h's description alone: a second look at what is stored.
+"""Rows of ports out of history.db, read by the description alone in chunk.h, bitpack.h, journal.h and history_tail.c: a
+second look at what is stored.
 
 SPDX-License-Identifier: MIT
 """
@@ -82,6 +83,133 @@ def chunk(data):
     return kind & 1, kind >> 1, columns
 
 
+class Bits:
+    def __init__(self, data):
+        self.number, self.left = int.from_bytes(data, "little"), 8 * len(data)
+
+    def take(self, n):
+        self.left -= n
+        assert self.left >= 0
+        bits = self.number & (1 << n) - 1
+        self.number >>= n
+        return bits
+
+    def numeral(self):
+        if self.take(1) == 0:
+            return 0
+        length = self.take(6)
+        return self.take(length) | 1 << length
+
+
+class Column:
+    """What a reader of the journal learns of a column."""
+    def __init__(self, value):
+        self.last, self.mean, self.off, self.width, self.calm, self.far = value, 0, 0, 0, 0, False
+
+    def expected(self):
+        return self.last + (signed(self.mean + 8) >> 4) & MASK
+
+    def choose_width(self):
+        self.width = min((self.off * 11 >> 8).bit_length(), 32)
+
+    def take(self, bits):
+        ones = 0
+        while ones < 20 and bits.take(1):
+            ones += 1
+        if ones == 20:
+            value = self.expected() + unzigzag(bits.numeral()) & MASK
+            if self.far:
+                self.mean = (value - self.last) * 16 & MASK
+            self.off, self.calm, self.far = min(4 * self.off + 16, 1 << 44), 0, True
+        else:
+            number = ones << self.width | bits.take(self.width)
+            value = self.expected() + unzigzag(number) & MASK
+            self.mean = self.mean + (signed((value - self.last) * 16 - self.mean) >> 3) & MASK
+            self.off += number - (self.off >> 4)
+            self.calm, self.far = (0 if number else min(self.calm + 1, 8)), False
+        self.last = value
+        self.choose_width()
+        return value
+
+
+class JournalSeries:
+    def __init__(self, width):
+        self.width, self.rows, self.seen, self.columns = width, 0, 0, []
+
+    def take_row(self, bits, before):
+        row = []
+        if self.seen >= 3:
+            changed = bits.take(1)
+            for column in self.columns:
+                if not changed and column.calm == 8:
+                    column.last = column.expected()
+                    row.append(column.last)
+                else:
+                    row.append(column.take(bits))
+            return row
+        for k in range(self.width):
+            number = bits.numeral()
+            if self.seen == 0:
+                value = before[k] + unzigzag(number) & MASK if k < 5 else number
+                before[k:k + 1] = [value] if k < 5 else before[k:k + 1]
+                self.columns.append(Column(value))
+            else:
+                column = self.columns[k]
+                value = (column.last if self.seen == 1 else column.expected()) + unzigzag(number) & MASK
+                if self.seen == 1:
+                    column.mean = (value - column.last) * 16 & MASK
+                else:
+                    column.off = min(number * 16, 1 << 44)
+                    column.choose_width()
+                column.last = value
+            row.append(value)
+        self.seen += 1
+        return row
+
+
+def signed(number):
+    number &= MASK
+    return number - 2 ** 64 if number >> 63 else number
+
+
+def journal(data):
+    """(commit, series, row) of all records of a part."""
+    data, series, follows, before = Bytes(data), {}, {}, ([0] * 5, [0] * 5)
+    while data.at < len(data.data):
+        record = Bytes(data.take(data.number()))
+        commit, n, last = record.number(), record.number(), None
+        bits = Bits(record.data[record.at:])
+        for _ in range(n):
+            if bits.take(1):
+                number, n_rows = bits.numeral(), bits.numeral()
+                if bits.take(1):
+                    bits.numeral()
+                    series[number] = JournalSeries(bits.numeral())
+                    follows.pop(number, None)
+                series[number].rows = n_rows
+            else:
+                number = follows[last]
+            follows[last], last = number, number
+            for _ in range(series[number].rows):
+                yield commit, number, series[number].take_row(bits, before[number & 1])
+
+
+def parts(database):
+    """The bytes of each part of the journal that is needed."""
+    pages = {}
+    for data, in database.execute("SELECT data FROM tail WHERE place > 0"):
+        used, version, begins, number, first = struct.unpack_from("<HBBQQ", data, 4)
+        assert version == 1
+        pages[number] = begins, first, data[40:40 + used]
+    found = []
+    for number in range(pages[max(pages)][1], max(pages) + 1) if pages else ():
+        begins, _, records = pages[number]
+        if begins:
+            found.append(b"")
+        found[-1] += records
+    return found
+
+
 def port_rows(path):
     """{series: [rows of columns]} of all ports, sealed or not."""
     rows = {}
@@ -93,13 +221,10 @@ def port_rows(path):
             kind, level, columns = chunk(data)
             assert (kind, level) == (0, RAW)
             rows.setdefault(series, []).extend(zip(*columns))
-        for tail_id, data in database.execute("SELECT tail_id, data FROM tail WHERE tail_id > 0"):
-            blob = Bytes(data)
-            while blob.at < len(data):
-                kind, level, columns = chunk(blob.take(struct.unpack("<I", blob.take(4))[0]))
-                for row in zip(*columns) if kind == 0 else ():
-                    if tail_id > sealed.get(row[-1], 0):
-                        rows.setdefault(row[-1], []).append(row[:-1])
+        for part in parts(database):
+            for commit, series, row in journal(part):
+                if commit > sealed.get(series, 0) and series % 2 == 0:
+                    rows.setdefault(series, []).append(tuple(row))
     finally:
         database.close()
     return rows

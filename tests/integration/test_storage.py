@@ -177,11 +177,11 @@ def test_a_damaged_tail_is_found(daemon):
     folder = pathlib.Path(daemon.data)
     assert "whole" in ctl("check", "--data", folder)
     with contextlib.closing(sqlite3.connect(folder / "history.db")) as db:
-        tail_id, data = db.execute("SELECT tail_id, data FROM tail ORDER BY length(data) DESC LIMIT 1").fetchone()
-    data = data[:len(data) // 2] + bytes([data[len(data) // 2] ^ 0x10]) + data[len(data) // 2 + 1:]
-    assert change(folder, "UPDATE tail SET data = ? WHERE tail_id = ?", data, tail_id) == 1
+        place, data = db.execute("SELECT place, data FROM tail ORDER BY place LIMIT 1").fetchone()
+    data = data[:60] + bytes([data[60] ^ 0x10]) + data[61:]
+    assert change(folder, "UPDATE tail SET data = ? WHERE place = ?", data, place) == 1
     finding, = checked(folder)
-    assert f"commit {tail_id} of the tail is damaged" in finding
+    assert f"page {place} of the tail is damaged: rows from commit 1 " in finding
 
 
 def test_a_damaged_page_is_found(filled):

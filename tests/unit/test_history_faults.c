@@ -95,7 +95,7 @@ static void lose_power(bool full_sync) {
 		int64_t n = 0;
 
 		srandom(seed);
-		faulty_lose_power(1 + random() % 900);
+		faulty_lose_power(1 + random() % 400);
 		if (open_history(full_sync, &history) == 0) {
 			for (int i = 0; i < N_COMMITS; i++) {
 				last = write_commit(history, last);

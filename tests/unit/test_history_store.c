@@ -6,13 +6,15 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SECOND NS_PER_SECOND
-#define DAY    (86400 * SECOND)
+#define SECOND   NS_PER_SECOND
+#define DAY      (86400 * SECOND)
+#define TAIL_SEQ 213 // no port begins a period within 180 rows
 
 static char folder[64], path[96];
 static struct status status;
@@ -272,11 +274,64 @@ Test(keep, rows_that_stopped_coming_are_sealed_and_the_tail_is_emptied) {
 	open_history((struct history_options){0});
 	write_rows(1, 100, 10);
 	maintain_all(1000 * SECOND);
-	cr_assert_eq(scalar("SELECT count(*) FROM tail"), 10);
+	cr_assert_gt(history->tail.size, 0);
 	maintain_all(1901 * SECOND);
+	cr_assert_eq(history->tail.size, 0);
 	write_rows(101, 101, 1);
-	cr_assert_eq(scalar("SELECT count(*) FROM tail"), 1);
 	cr_assert_eq(writer_check(history, INT64_MIN), 101);
+	history_close(history);
+}
+
+Test(keep, the_tail_writes_over_what_is_sealed) {
+	int64_t pages;
+
+	open_history((struct history_options){0});
+	write_rows(1, 3000, 1);
+	pages = scalar("SELECT count(*) FROM tail");
+	write_rows(3001, 12000, 1);
+	cr_assert_leq(scalar("SELECT count(*) FROM tail"), pages + pages / 2);
+	cr_assert_eq(scalar("SELECT count(*) FROM tail WHERE length(data) ="
+	                    " (SELECT page_size - 39 FROM pragma_page_size)"),
+	             scalar("SELECT count(*) FROM tail"));
+	history_close(history);
+	open_history((struct history_options){0});
+	cr_assert_eq(writer_check(history, INT64_MIN), 12000);
+	history_close(history);
+}
+
+Test(keep, a_tail_that_was_long_gets_shorter) {
+	const char *name = "p";
+	uint64_t row[2 + N_PORT_COUNTERS] = {0};
+	struct sample_stored stored;
+	int64_t pages;
+
+	open_history((struct history_options){0});
+	srandom(5);
+	for (uint64_t seq = 1; seq <= 3000; seq++) {
+		struct sample sample = {.v = 1,
+		                        .host = "h",
+		                        .instance = 1,
+		                        .name = name,
+		                        .names = (const char **)(uintptr_t)writer_names(),
+		                        .n_names = N_PORT_COUNTERS,
+		                        .rows = row,
+		                        .n_rows = 1};
+
+		row[0] = seq;
+		row[1] = seq * SECOND / 10;
+		for (size_t k = 2; k < 2 + N_PORT_COUNTERS; k++)
+			row[k] = (uint64_t)random() << 32 ^ (uint64_t)random(); // as long as numbers are
+		cr_assert_eq(history_begin(history, &status), 0);
+		cr_assert_eq(history_add_sample(history, &sample, &stored, &status), 0);
+		cr_assert_eq(history_commit(history, &status), 0);
+	}
+	pages = scalar("SELECT count(*) FROM tail");
+	cr_assert_geq(pages, 50);
+	cr_assert_eq(history_seal(history, &status), 0);
+	write_rows(1, 2000, 1);
+	maintain_all(writer_ts_ns(2000));
+	cr_assert_leq(scalar("SELECT count(*) FROM tail"), 64 + pages / 4);
+	cr_assert_eq(writer_check(history, INT64_MIN), 2000);
 	history_close(history);
 }
 
@@ -302,21 +357,95 @@ Test(keep, a_damaged_chunk_is_said_left_where_it_is_and_the_rest_served) {
 	history_close(history);
 }
 
-Test(keep, a_damaged_commit_of_the_tail_is_set_aside) {
-	open_history((struct history_options){0});
-	write_rows(1, 100, 10);
-	history_close(history);
-	execute("UPDATE tail SET data = CAST(x'ffffffff' || substr(data, 5) AS BLOB) WHERE tail_id = 3");
+// Overwrites four bytes of the tail's page at a place.
+static void damage_page(int64_t place) {
+	char sql[200];
+
+	snprintf(sql, sizeof(sql),
+	         "UPDATE tail SET data = CAST(substr(data, 1, 100) || x'ffffffff' || substr(data, 105) AS "
+	         "BLOB)"
+	         " WHERE place = %" PRId64,
+	         place);
+	execute(sql);
+}
+
+Test(keep, a_damaged_page_of_the_tail_is_set_aside_and_costs_one_part) {
+	uint64_t n;
+
+	for (uint64_t part = 0; part < 6; part++) { // each writer begins one
+		open_history((struct history_options){0});
+		write_rows(TAIL_SEQ + part * 30, TAIL_SEQ + part * 30 + 29, 1);
+		cr_assert_eq(scalar("SELECT count(*) FROM chunk"), 0);
+		history_close(history);
+	}
+	cr_assert_geq(scalar("SELECT count(*) FROM tail"), 6);
+	damage_page(3);
 	n_reports = 0;
 	open_history((struct history_options){0});
 	cr_assert_eq(n_reports, 1);
-	cr_assert_not_null(strstr(reported, "commit 3 "), "%s", reported);
-	cr_assert_eq(count(LEVEL_RAW, 0, PORT_LAST, NULL), 90);
-	write_rows(101, 110, 10);
+	cr_assert_not_null(strstr(reported, "page 3 of the tail is damaged: rows from commit"), "%s",
+	                   reported);
+	cr_assert_not_null(strstr(reported, " to "), "those behind are there: %s", reported);
+	n = count(LEVEL_RAW, 0, PORT_LAST, NULL);
+	cr_assert_geq(n, 150);
+	cr_assert_lt(n, 180);
+	write_rows(501, 600, 1);
 	cr_assert_eq(history_seal(history, &status), 0);
-	write_rows(111, 111, 1);
-	cr_assert_eq(scalar("SELECT count(*) FROM tail WHERE tail_id = -3"), 1,
+	write_rows(601, 601, 1);
+	cr_assert_eq(count(LEVEL_RAW, 0, PORT_LAST, NULL), n + 101);
+	cr_assert_eq(scalar("SELECT count(*) FROM tail WHERE place = -1"), 1,
 	             "nothing that is damaged is deleted");
+	history_close(history);
+	n_reports = 0;
+	open_history((struct history_options){0});
+	cr_assert_eq(count(LEVEL_RAW, 0, PORT_LAST, NULL), n + 101);
+	history_close(history);
+}
+
+Test(keep, a_tail_whose_newest_page_is_damaged_says_so_and_goes_on) {
+	uint64_t n;
+
+	open_history((struct history_options){0});
+	write_rows(1, 300, 1);
+	history_close(history);
+	damage_page(scalar("SELECT count(*) FROM tail"));
+	n_reports = 0;
+	open_history((struct history_options){0});
+	cr_assert_eq(n_reports, 1);
+	cr_assert_not_null(strstr(reported, " on that were not sealed are missing"), "%s", reported);
+	n = count(LEVEL_RAW, 0, PORT_LAST, NULL);
+	cr_assert_gt(n, 0);
+	cr_assert_lt(n, 300);
+	write_rows(301, 400, 1);
+	history_close(history);
+	n_reports = 0;
+	open_history((struct history_options){0});
+	cr_assert_eq(n_reports, 1, "until they would be sealed they are missed");
+	cr_assert_eq(count(LEVEL_RAW, 0, PORT_LAST, NULL), n + 100);
+	history_close(history);
+}
+
+Test(keep, a_reader_follows_a_writer_through_restarts_and_rollbacks) {
+	struct history *reader;
+
+	open_history((struct history_options){0});
+	write_rows(1, 1, 1);
+	cr_assert_eq(history_open(path, false, &reader, &status), 0);
+	for (uint64_t seq = 2; seq <= 2500; seq++) {
+		if (seq % 400 == 0) {
+			history_close(history);
+			open_history((struct history_options){0});
+		}
+		if (seq % 150 == 0) {
+			cr_assert_eq(history_begin(history, &status), 0);
+			cr_assert_eq(writer_add(history, seq, &status), 0);
+			history_rollback(history);
+		}
+		write_rows(seq, seq, 1);
+		if (seq % 7 == 0 || seq > 2490)
+			cr_assert_eq(writer_check(reader, INT64_MIN), (int64_t)seq);
+	}
+	history_close(reader);
 	history_close(history);
 }
 
@@ -347,7 +476,8 @@ Test(keep, every_chunk_can_be_looked_at) {
 
 // ---- older files
 
-static void upgrade(int version) {
+// Opens a file of an older version, after 'change' was made.
+static void upgrade_damaged(int version, const char *change) {
 	char name[300], *sql;
 	FILE *file;
 	long size;
@@ -364,7 +494,12 @@ static void upgrade(int version) {
 	execute(sql);
 	free(sql);
 	cr_assert_eq(scalar("PRAGMA user_version"), version);
+	execute(change);
 	open_history((struct history_options){0});
+}
+
+static void upgrade(int version) {
+	upgrade_damaged(version, "");
 }
 
 static int find_p0(void *context, const struct port_record *record) {
@@ -406,6 +541,7 @@ static void check_upgraded(void) {
 	cr_assert_eq(history_each_port(history, find_p0, &p0, &status), 0);
 	cr_assert_eq(p0.rows, 3);
 	cr_assert_eq(p0.last_seq, 10);
+	cr_assert_eq(scalar("SELECT count(*) FROM port_instance WHERE n_rows = 0"), 0);
 	cr_assert_eq(scalar("SELECT count(*) FROM port_gap"), 3);
 	cr_assert_eq(scalar("SELECT count(*) FROM sqlite_schema WHERE name IN ('port_sample', 'kpi_sample')"),
 	             0);
@@ -419,6 +555,22 @@ Test(keep, a_file_of_version_1_has_all_it_had) {
 
 Test(keep, a_file_of_version_2_has_all_it_had) {
 	upgrade(2);
+	check_upgraded();
+}
+
+Test(keep, a_file_of_version_3_has_all_it_had) {
+	upgrade(3);
+	cr_assert_eq(scalar("SELECT sum(n_rows) FROM chunk WHERE level = 1 AND series = 4"), 20);
+	cr_assert_eq(scalar("SELECT count(*) FROM tail WHERE place = -1000"), 1, "what was damaged is kept");
+	cr_assert_eq(scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'tail_of_version_3'"), 0);
+	check_upgraded();
+}
+
+Test(keep, a_damaged_commit_of_version_3_is_kept) {
+	upgrade_damaged(
+	        3, "UPDATE tail SET data = CAST(x'ffffffff' || substr(data, 5) AS BLOB) WHERE tail_id = 5");
+	cr_assert_eq(scalar("SELECT sum(n_rows) FROM chunk WHERE level = 1 AND series = 4"), 19);
+	cr_assert_eq(scalar("SELECT count(*) FROM tail WHERE place = -5"), 1);
 	check_upgraded();
 }
 
