@@ -1,7 +1,6 @@
 // The shortest path between two nodes. Where lengths to or from an end are known well (those of the empty
 // graph in a table, or what Yen's algorithm measured) the search is one A* towards that end; else it goes from
-// both ends at once, with landmarks where the graph was prepared (Ikeda et al., A Fast Algorithm for Finding
-// Better Routes by AI Search Techniques, 1994: half the difference of the two bounds as potential).
+// both ends at once (both_ends.c).
 //
 // Ties. A side goes on while its nearest node could still be on a path as short as the best; so, of every
 // best path, all nodes are settled by a side: first those of the source's side, then those of the target's.
@@ -25,8 +24,10 @@ static void engine_free(struct engine *engine) {
 	if (engine == NULL)
 		return;
 	free(engine->records);
-	for (int side = 0; side < 2; side++)
+	for (int side = 0; side < 2; side++) {
 		heap_fini(&engine->heaps[side]);
+		queue_fini(&engine->queues[side]);
+	}
 	numbers_fini(&engine->crossings);
 	numbers_fini(&engine->stack);
 	pair_memory_free(engine->pair);
@@ -40,18 +41,21 @@ static int engine_new(const struct pathcomp_graph *graph, struct engine **ret) {
 	if (engine == NULL)
 		return -ENOMEM;
 	engine->graph = graph;
-	engine->records = calloc(graph->n_nodes + (size_t)1, sizeof(*engine->records));
+	engine->records = lines_new(graph->n_nodes + (size_t)1, sizeof(*engine->records));
 	if (engine->records == NULL) {
 		free(engine);
 		return -ENOMEM;
 	}
+	for (size_t node = 0; node <= graph->n_nodes; node++)
+		engine->records[node].first = graph->first[node];
 	*ret = engine;
 	return 0;
 }
 
 static void start_stamp(struct engine *engine) {
 	if (engine->stamp > UINT32_MAX - 2 * N_STAMPS) {
-		memset(engine->records, 0, engine->graph->n_nodes * sizeof(*engine->records));
+		for (uint32_t node = 0; node < engine->graph->n_nodes; node++)
+			memset(engine->records[node].seen, 0, sizeof(engine->records[node].seen));
 		pair_memory_free(engine->pair);
 		engine->pair = NULL;
 		engine->stamp = 0;
@@ -66,7 +70,10 @@ static void start_stamp(struct engine *engine) {
 }
 
 static bool run_failed(const struct run *run) {
-	return run->failed || run->engine->heaps[0].failed || run->engine->heaps[1].failed;
+	const struct engine *engine = run->engine;
+
+	return run->failed || engine->heaps[0].failed || engine->heaps[1].failed ||
+	       engine->queues[0].near.failed || engine->queues[1].near.failed;
 }
 
 static void push(struct run *run, struct numbers *numbers, uint32_t number) {
@@ -206,110 +213,6 @@ int run_to_source(struct run *run) {
 	return run->best == LENGTH_INFINITE ? 1 : 0;
 }
 
-// ---- from both ends
-
-// From both ends, lengths count twice, so that half the difference of two bounds is whole.
-static inline span key_of(const struct run *run, enum side side, const struct record *record) {
-	return 2 * record->at[side] + ((span)record->bounds[side] << run->bounds.shift) -
-	       ((span)record->bounds[!side] << run->bounds.shift);
-}
-
-static inline void find_bounds(const struct run *run, uint32_t node, struct record *record) {
-	const uint32_t *distances;
-
-	record->bounds[0] = record->bounds[1] = 0;
-	if (run->bounds.distances == NULL)
-		return;
-	distances = &run->bounds.distances[(size_t)node * LANDMARKS];
-	record->bounds[FROM_SOURCE] = bounds_differ(distances, run->bounds.of_target);
-	record->bounds[FROM_TARGET] = bounds_differ(distances, run->bounds.of_source);
-}
-
-static void reach(struct run *run, enum side side, uint32_t node, span at) {
-	struct record *record = &run->engine->records[node];
-
-	if (record->seen[side] != run->engine->stamp) {
-		record->seen[side] = run->engine->stamp;
-		if (!is_reached(run, !side, node))
-			find_bounds(run, node, record);
-	}
-	record->at[side] = at;
-	if (run->best != LENGTH_INFINITE &&
-	    at + ((span)record->bounds[side] << run->bounds.shift) > run->best)
-		return;
-	heap_put(&run->engine->heaps[side], node, key_of(run, side, record));
-}
-
-// A path over an arc from 'tail', which the source's side has reached, to a node that the target's side has.
-static void meet(struct run *run, uint32_t tail, span whole) {
-	if (whole < run->best)
-		run->engine->crossings.n = 0;
-	run->best = whole;
-	push(run, &run->engine->crossings, tail);
-}
-
-static inline void relax(struct run *run, enum side side, uint32_t node) {
-	const struct pathcomp_graph *graph = run->engine->graph;
-	const struct record *records = run->engine->records;
-	const struct edge *edge = &graph->edges[graph->first[node]],
-	                  *end = &graph->edges[graph->first[node + 1]];
-	const struct free_pair *pair = &run->query->room->free[graph->first[node]];
-	const int64_t demand_bps = run->query->demand_bps;
-	const bool filtered = run->query->filtered;
-	const uint32_t stamp = run->engine->stamp;
-	const struct measure measure = run->measure;
-	const span at = records[node].at[side];
-
-	for (const struct edge *soon = edge; soon < end; soon++)
-		__builtin_prefetch(&records[soon->other]);
-	if (run->bounds.distances != NULL)
-		for (const struct edge *soon = edge; soon < end; soon++)
-			__builtin_prefetch(&run->bounds.distances[(size_t)soon->other * LANDMARKS]);
-	for (; edge < end; edge++, pair++) {
-		const struct record *record = &records[edge->other];
-		span next;
-
-		if ((side == FROM_TARGET ? pair->in_bps : pair->out_bps) < demand_bps ||
-		    (filtered && !query_passes(run->search, run->query, edge, side == FROM_TARGET)))
-			continue;
-		next = at + edge_length(graph, edge, &measure);
-		if (record->seen[!side] == stamp && next + record->at[!side] <= run->best)
-			meet(run, side == FROM_SOURCE ? node : edge->other, next + record->at[!side]);
-		if (record->seen[side] != stamp || next < record->at[side])
-			reach(run, side, edge->other, next);
-	}
-}
-
-// The least key of a side, after those that are out of date; LENGTH_INFINITE when it has come to its end.
-static span least_key(struct run *run, enum side side) {
-	struct heap *heap = &run->engine->heaps[side];
-
-	while (heap->n > 0 &&
-	       key_of(run, side, &run->engine->records[heap->list[0].item]) != heap->list[0].key)
-		(void)heap_take(heap);
-	return heap->n == 0 ? LENGTH_INFINITE : heap->list[0].key;
-}
-
-static void run_from_both(struct run *run) {
-	struct heap *heaps = run->engine->heaps;
-
-	reach(run, FROM_SOURCE, run->query->from, 0);
-	reach(run, FROM_TARGET, run->query->to, 0);
-	while (!run_failed(run)) {
-		span source = least_key(run, FROM_SOURCE), target = least_key(run, FROM_TARGET);
-
-		if (source == LENGTH_INFINITE || target == LENGTH_INFINITE)
-			return;
-		if (run->best != LENGTH_INFINITE && source + target > 2 * run->best)
-			return;
-		run->work++;
-		if (heaps[FROM_TARGET].n < heaps[FROM_SOURCE].n)
-			relax(run, FROM_TARGET, heap_take(&heaps[FROM_TARGET]).item);
-		else
-			relax(run, FROM_SOURCE, heap_take(&heaps[FROM_SOURCE]).item);
-	}
-}
-
 // ---- the path, out of what was reached
 
 static void mark_node(struct run *run, uint32_t node) {
@@ -377,7 +280,7 @@ int run_tell(const struct run *run, struct pathcomp_path *ret) {
 		return -ENOMEM;
 	for (size_t i = 0; i < edges->n; i++) {
 		const struct edge *edge = &graph->edges[edges->list[i]];
-		int64_t available_bps = run->query->room->free[edges->list[i]].out_bps;
+		int64_t available_bps = room_available(run->query->room, edge->arc);
 
 		path.arcs[i] = edge->arc;
 		path.cost_micro += graph_edge_cost_micro(graph, edge);

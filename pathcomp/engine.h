@@ -2,9 +2,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "heap.h"
 #include "length.h"
+#include "queue.h"
 #include "search.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define engine_run        SIZED(engine_run)
 #define engine_measure    SIZED(engine_measure)
@@ -13,6 +17,7 @@
 #define engine_prepare    SIZED(engine_prepare)
 #define run_init          SIZED(run_init)
 #define run_start         SIZED(run_start)
+#define run_from_both     SIZED(run_from_both)
 #define run_to_source     SIZED(run_to_source)
 #define run_walk          SIZED(run_walk)
 #define run_walk_by       SIZED(run_walk_by)
@@ -42,8 +47,9 @@ enum side { FROM_SOURCE, FROM_TARGET };
 struct record {
 	span at[2];
 	uint32_t seen[2]; // the stamp of the search that wrote it
-	uint32_t bounds
-	        [2]; // of searches from both ends: what is at least to go on from this side, see bounds_at()
+	uint16_t bounds
+	        [2]; // of searches from both ends: what is at least to go on from this side, in bounds.unit
+	uint32_t first; // of the node's edges, as in the graph; the next record's is where they end
 };
 
 // A search takes some stamps, so that nothing is reset between searches.
@@ -53,7 +59,8 @@ struct engine {
 	const struct pathcomp_graph *graph;
 	uint32_t stamp; // of what the search at hand reaches
 	struct record *records;
-	struct heap heaps[2];
+	struct heap heaps[2];     // of searches towards one end
+	struct queue queues[2];   // of searches from both
 	struct numbers crossings; // nodes where a best path leaves what was reached from the source
 	struct numbers stack;     // of nodes or edges, for one step at a time
 	struct pair_memory *pair; // of who asked for pairs
@@ -62,15 +69,15 @@ struct engine {
 
 // ---- landmarks.c
 
-enum { LANDMARKS = 8 };
+enum { LANDMARKS = 16 };
 
 // Bounds that the search of a pair may use, from the graph as if every arc were up and empty; none where the
 // metric was not prepared.
 struct bounds {
 	const span *to_target, *to_source; // exact, by node
-	const uint32_t *distances;         // to the landmarks, LANDMARKS of each node
-	unsigned shift;                    // they are of lengths without their lowest bits
-	uint32_t of_source[LANDMARKS], of_target[LANDMARKS];
+	const uint16_t *distances;         // to the landmarks, LANDMARKS of each node
+	span unit;                         // of lengths, that they are in
+	uint16_t of_source[LANDMARKS], of_target[LANDMARKS];
 	bool apart; // not connected, whatever the capacity
 };
 
@@ -78,39 +85,40 @@ void landmarks_bounds(const struct pathcomp_graph *, enum path_metrics metric, u
                       struct bounds *ret);
 int engine_prepare(struct pathcomp_graph *, enum path_metrics metric);
 
-// Four distances at a time, in whatever the machine has for it; they have 31 bits.
-typedef int32_t four __attribute__((vector_size(16)));
+#ifdef __SSE2__
 
-static inline four four_at(const uint32_t *list) {
-	four of;
-
-	__builtin_memcpy(&of, list, sizeof(of));
-	return of;
+static inline __m128i lanes_most(__m128i left, __m128i right) {
+	return _mm_add_epi16(left, _mm_subs_epu16(right, left));
 }
 
-static inline four four_differ(four left, four right) {
-	four difference = left - right;
-	four sign = difference < 0; // of a vector: all bits where it is
-
-	return (difference ^ sign) - sign;
-}
-
-static inline four four_most(four left, four right) {
-	four greater = left > right;
-
-	return (left & greater) | (right & ~greater);
-}
+#endif
 
 // The most by which distances to landmarks differ: by the triangle inequality, no two nodes are nearer.
-static inline uint32_t bounds_differ(const uint32_t *left, const uint32_t *right) {
-	four most = four_differ(four_at(left), four_at(right));
-	int32_t low, high;
+static inline uint16_t bounds_differ(const uint16_t *left, const uint16_t *right) {
+#ifdef __SSE2__
+	__m128i most = _mm_setzero_si128();
 
-	for (int i = 4; i < LANDMARKS; i += 4)
-		most = four_most(most, four_differ(four_at(left + i), four_at(right + i)));
-	low = most[0] > most[1] ? most[0] : most[1];
-	high = most[2] > most[3] ? most[2] : most[3];
-	return (uint32_t)(low > high ? low : high);
+	for (int i = 0; i < LANDMARKS; i += 8) {
+		__m128i l = _mm_loadu_si128((const __m128i *)&left[i]),
+		        r = _mm_loadu_si128((const __m128i *)&right[i]);
+
+		most = lanes_most(most, _mm_or_si128(_mm_subs_epu16(l, r), _mm_subs_epu16(r, l)));
+	}
+	most = lanes_most(most, _mm_unpackhi_epi64(most, most));
+	most = lanes_most(most, _mm_srli_epi64(most, 32));
+	most = lanes_most(most, _mm_srli_epi64(most, 16));
+	return (uint16_t)_mm_cvtsi128_si32(most);
+#else // compilers make vector instructions of it
+	uint16_t most = 0;
+
+	for (int i = 0; i < LANDMARKS; i++) {
+		uint16_t difference =
+		        (uint16_t)(left[i] > right[i] ? left[i] - right[i] : right[i] - left[i]);
+
+		most = difference > most ? difference : most;
+	}
+	return most;
+#endif
 }
 
 // ---- engine.c
@@ -139,6 +147,9 @@ void run_start(struct run *);
 // path that comes by the source. Returns 0, 1 when it can't be reached, or -ENOMEM.
 int run_to_source(struct run *);
 
+// Searches from both ends (both_ends.c): run->best and the engine's crossings tell what was found.
+void run_from_both(struct run *);
+
 // The path that was found.
 int run_walk(struct run *, struct pathcomp_path *ret);
 
@@ -161,9 +172,9 @@ static inline span run_ahead(const struct run *run, enum side side, uint32_t nod
 		return table[node];
 	if (bounds->distances == NULL)
 		return 0;
-	return (span)bounds_differ(&bounds->distances[(size_t)node * LANDMARKS],
-	                           side == FROM_SOURCE ? bounds->of_target : bounds->of_source)
-	       << bounds->shift;
+	return bounds_differ(&bounds->distances[(size_t)node * LANDMARKS],
+	                     side == FROM_SOURCE ? bounds->of_target : bounds->of_source) *
+	       bounds->unit;
 }
 
 // After exact_begin() exact lengths to the target; after run_to_source() lengths to it that no arc makes inconsistent (from - to <= arc), exact on all

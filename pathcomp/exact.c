@@ -102,7 +102,7 @@ static void widen(struct exact *exact, const struct query *query) {
 	exact->above_bps = INT64_MIN;
 	exact->to_bps = INT64_MAX;
 	for (size_t i = 0; i < 2 * (size_t)room->graph->n_links; i++) {
-		int64_t bps = room->free[i].out_bps;
+		int64_t bps = room->free_bps[i];
 
 		if (bps < query->demand_bps && bps > exact->above_bps)
 			exact->above_bps = bps;
@@ -139,7 +139,8 @@ static void take_edges(const struct pathcomp_graph *graph, const struct query *q
 			const struct edge *edge = &graph->edges[i];
 			uint32_t head = contraction->rank_of[edge->other];
 
-			if (query->room->free[i].out_bps < query->demand_bps || head == tail)
+			if (head == tail ||
+			    !room_fits(query->room, i, false, query->demand_bps, query->demand_grade))
 				continue;
 			lower(tail < head ? &up[contraction_arc(contraction, tail, head)]
 			                  : &down[contraction_arc(contraction, head, tail)],
@@ -296,7 +297,7 @@ int exact_walk(struct run *run, struct pathcomp_path *ret) {
 			const struct edge *edge = &graph->edges[i];
 			span length;
 
-			if (query->room->free[i].out_bps < query->demand_bps)
+			if (!room_fits(query->room, i, false, query->demand_bps, query->demand_grade))
 				continue;
 			length = edge_length(graph, edge, &run->measure);
 			if (length > rest || exact_rest(run, edge->other) != rest - length)

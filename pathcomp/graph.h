@@ -17,9 +17,9 @@ struct edge {
 // How the length of a path by one metric is a number: metric, latency and hops, the most significant first. The
 // fields of a sum stay apart (weigh_links() sees to it), so that one addition adds all and one comparison decides.
 struct measure {
-	uint64_t cost_mask; // 0: the cost doesn't count
-	uint8_t cost_shift, latency_shift, hop_shift;
-	uint8_t metric_shift; // where the metric itself begins
+	uint64_t of_cost, of_latency, of_hop; // what a unit of each adds; 0: the cost doesn't count
+	uint8_t metric_shift;                 // where the metric itself begins
+	uint8_t step_shift;                   // a small part of what an edge is on average, as a power of two
 };
 
 // Nodes have numbers of the graph's own, those of neighbours close to each other. Numbers and rows follow from ids
@@ -71,6 +71,10 @@ static inline uint64_t graph_edge_latency_ns(const struct pathcomp_graph *graph,
 	                                     : edge->latency * graph->latency_unit;
 }
 
+// Zeroed memory for what searches read here and there: in whole cache lines, and in large pages where there are
+// any. NULL: there is none.
+void *lines_new(size_t n, size_t size);
+
 // Shared-risk groups by number, in the order of their names.
 struct srlgs {
 	uint32_t n;
@@ -87,8 +91,8 @@ void srlgs_free(struct srlgs *);
 // Bounds of lengths by one metric, see landmarks.c.
 struct metric_bounds {
 	void *table;         // of all pairs, lengths of the graph's size
-	uint32_t *distances; // to landmarks
-	unsigned shift;      // they are of lengths without their lowest bits
+	uint16_t *distances; // to landmarks
+	uint64_t unit;       // of the metric, that they are in
 };
 
 struct landmarks {

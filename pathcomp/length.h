@@ -17,8 +17,7 @@ __extension__ typedef unsigned __int128 span;
 #define LENGTH_INFINITE ((span)-1)
 
 static inline span length_of(uint64_t cost, uint64_t latency, const struct measure *measure) {
-	return ((span)(cost & measure->cost_mask) << measure->cost_shift) +
-	       ((span)latency << measure->latency_shift) + ((span)1 << measure->hop_shift);
+	return (span)cost * measure->of_cost + (span)latency * measure->of_latency + measure->of_hop;
 }
 
 static inline span edge_length(const struct pathcomp_graph *graph, const struct edge *edge,

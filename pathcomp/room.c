@@ -149,14 +149,17 @@ static void fill(struct pathcomp_room *room) {
 
 	room->version = new_version();
 	for (uint32_t arc = 0; arc < n_arcs; arc += 2) {
-		if (arc + FETCH_AHEAD < n_arcs) { // they lie anywhere
-			__builtin_prefetch(&room->free[edge_of[arc + FETCH_AHEAD]], 1);
-			__builtin_prefetch(&room->free[edge_of[arc + FETCH_AHEAD + 1]], 1);
-		}
 		int64_t forward_bps = weigh_arc(room, arc), reverse_bps = weigh_arc(room, arc + 1);
+		uint16_t forward = room_grade(forward_bps), reverse = room_grade(reverse_bps);
 
-		room->free[edge_of[arc]] = (struct free_pair){forward_bps, reverse_bps};
-		room->free[edge_of[arc + 1]] = (struct free_pair){reverse_bps, forward_bps};
+		if (arc + FETCH_AHEAD < n_arcs) { // they lie anywhere
+			__builtin_prefetch(&room->grades[edge_of[arc + FETCH_AHEAD]], 1);
+			__builtin_prefetch(&room->grades[edge_of[arc + FETCH_AHEAD + 1]], 1);
+		}
+		room->free_bps[arc] = forward_bps;
+		room->free_bps[arc + 1] = reverse_bps;
+		room->grades[edge_of[arc]] = (struct grades){forward, reverse};
+		room->grades[edge_of[arc + 1]] = (struct grades){reverse, forward};
 	}
 }
 
@@ -176,8 +179,9 @@ void pathcomp_room_refresh(struct pathcomp_room *room, uint32_t arc) {
 static int take_memory(struct pathcomp_room *room) {
 	size_t n_arcs = 2 * (size_t)room->graph->n_links;
 
-	room->free = malloc((n_arcs + 1) * sizeof(*room->free));
-	return room->free == NULL ? -ENOMEM : 0;
+	room->free_bps = malloc((n_arcs + 1) * sizeof(*room->free_bps));
+	room->grades = lines_new(n_arcs + 1, sizeof(*room->grades));
+	return room->free_bps == NULL || room->grades == NULL ? -ENOMEM : 0;
 }
 
 int pathcomp_room_new(const struct pathcomp_graph *graph, const struct pathcomp_capacity *capacities,
@@ -186,7 +190,11 @@ int pathcomp_room_new(const struct pathcomp_graph *graph, const struct pathcomp_
 	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = calloc(1, sizeof(*room));
 	if (room == NULL)
 		return -ENOMEM;
-	*room = (struct pathcomp_room){graph, capacities, ledger, window, policy, NULL, 0};
+	*room = (struct pathcomp_room){.graph = graph,
+	                               .capacities = capacities,
+	                               .ledger = ledger,
+	                               .window = window,
+	                               .policy = policy};
 	if (take_memory(room) < 0)
 		return -ENOMEM;
 	fill(room);
@@ -206,7 +214,8 @@ int room_copy(const struct pathcomp_room *room, struct pathcomp_room **ret) {
 	copy->version = new_version();
 	if (take_memory(copy) < 0)
 		return -ENOMEM;
-	memcpy(copy->free, room->free, n_arcs * sizeof(*copy->free));
+	memcpy(copy->free_bps, room->free_bps, n_arcs * sizeof(*copy->free_bps));
+	memcpy(copy->grades, room->grades, n_arcs * sizeof(*copy->grades));
 
 	*ret = copy;
 	copy = NULL;
@@ -216,6 +225,7 @@ int room_copy(const struct pathcomp_room *room, struct pathcomp_room **ret) {
 void pathcomp_room_free(struct pathcomp_room *room) {
 	if (room == NULL)
 		return;
-	free(room->free);
+	free(room->free_bps);
+	free(room->grades);
 	free(room);
 }

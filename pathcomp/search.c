@@ -109,9 +109,9 @@ void query_init(struct query *query, const struct pathcomp_search *search, const
 	*query = (struct query){.room = room,
 	                        .from = request->from,
 	                        .to = request->to,
-	                        .demand_bps = pathcomp_bps(request->gbps),
 	                        .metric = request->metric,
 	                        .measure = &search->graph->measures[request->metric]};
+	query_set_demand(query, pathcomp_bps(request->gbps));
 	if (request->conditions != NULL)
 		query->spare = 1 - request->conditions->max_utilization;
 	query->filtered = search->links.list.n > 0 || search->nodes.list.n > 0 || query->spare > 0;

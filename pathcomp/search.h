@@ -47,6 +47,7 @@ struct query {
 	const struct measure *measure; // of the metric
 	uint32_t from, to;
 	int64_t demand_bps;
+	uint16_t demand_grade; // of that, see room.h
 	enum path_metrics metric;
 	double spare;  // share of each link's total that must stay free
 	bool filtered; // are there bans, or a share to be spared?
@@ -54,6 +55,11 @@ struct query {
 
 void query_init(struct query *, const struct pathcomp_search *, const struct pathcomp_room *,
                 const struct pathcomp_request *);
+
+static inline void query_set_demand(struct query *query, int64_t bps) {
+	query->demand_bps = bps;
+	query->demand_grade = room_grade(bps);
+}
 
 // Adds a reason to leave out; search_unban() takes it from all. The query must be told (filtered).
 void search_ban_link(struct pathcomp_search *, uint32_t link, enum ban);
@@ -72,9 +78,7 @@ bool query_passes(const struct pathcomp_search *, const struct query *, const st
 // May the edge at 'i' be taken away from its node (to it, when 'backward')?
 static inline bool query_fits(const struct pathcomp_search *search, const struct query *query, uint32_t i,
                               bool backward) {
-	const struct free_pair *pair = &query->room->free[i];
-
-	if ((backward ? pair->in_bps : pair->out_bps) < query->demand_bps)
+	if (!room_fits(query->room, i, backward, query->demand_bps, query->demand_grade))
 		return false;
 	return !query->filtered || query_passes(search, query, &search->graph->edges[i], backward);
 }

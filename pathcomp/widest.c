@@ -81,7 +81,7 @@ static int widest_limited(struct pathcomp_search *search, struct query *query,
 		size_t middle = low + (high - low) / 2;
 		int rc;
 
-		query->demand_bps = widths[middle];
+		query_set_demand(query, widths[middle]);
 		if ((rc = search_query(search, query, request, &path)) < 0)
 			return rc;
 		if (rc == 0)
