@@ -63,6 +63,9 @@ static int settle_start(struct admission *admission, const struct service_view *
 			return status_set(admission->call->status, STATUS_INVALID_ARGUMENT,
 			                  "start_ns: in the past");
 	}
+	if (start_ns > now_ns + MOST_AHEAD_NS)
+		return status_set(admission->call->status, STATUS_INVALID_ARGUMENT,
+		                  "start_ns: over 30 years ahead");
 	admission->start_ns = start_ns > now_ns ? start_ns : now_ns; // the past can't be held any more
 	return 0;
 }
@@ -70,21 +73,19 @@ static int settle_start(struct admission *admission, const struct service_view *
 static int settle_end(struct admission *admission, const struct service_view *changed) {
 	const struct reserve_request *request = admission->request;
 	struct status *status = admission->call->status;
+	bool by_time = HAS(request, reserve_request, end_ns),
+	     by_length = HAS(request, reserve_request, duration_seconds);
+	bool as_before = !by_time && !by_length && changed != NULL && HAS(changed, service_view, end_ns);
 
-	admission->end_ns = LEDGER_OPEN;
-	if (HAS(request, reserve_request, end_ns) && HAS(request, reserve_request, duration_seconds))
+	if (by_time && by_length)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "duration_seconds: end_ns is given too");
-	if (HAS(request, reserve_request, end_ns))
-		admission->end_ns = request->end_ns;
-	else if (HAS(request, reserve_request, duration_seconds) &&
-	         request->duration_seconds < (double)(LEDGER_OPEN - admission->start_ns) / 1e9 - 1)
+	admission->end_ns = by_time ? request->end_ns : as_before ? changed->end_ns : LEDGER_OPEN;
+	if (by_length)
 		admission->end_ns = admission->start_ns + llround(request->duration_seconds * 1e9);
-	else if (changed != NULL && HAS(changed, service_view, end_ns))
-		admission->end_ns = changed->end_ns;
 	if (admission->end_ns <= admission->start_ns)
 		return status_set(status, STATUS_INVALID_ARGUMENT,
 		                  "end_ns: not after the start, or in the past");
-	if (admission->end_ns != LEDGER_OPEN && admission->end_ns - admission->start_ns > LONGEST_NS)
+	if ((by_time || by_length) && admission->end_ns - admission->start_ns > LONGEST_NS)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "end_ns: over 10^9 s after the start");
 	return 0;
 }
