@@ -164,6 +164,16 @@ static void send_to_detector(struct ingest *ingest, const struct sample *sample)
 		METRIC_ADD(ingest->metrics, detect_rows_skipped, 1);
 }
 
+// It comes on both ways of a hello; told twice is told once.
+static void tell_detector_of_stop(struct ingest *ingest, const struct hello *hello) {
+	struct detect_message message = {.kind = DETECT_STOPPED, .instance = hello->instance};
+
+	if (ingest->sockets.detect == NULL || !HAS(hello, hello, stopped) || !hello->stopped)
+		return;
+	snprintf(message.id, sizeof(message.id), "%s", hello->host);
+	(void)zmq_send(ingest->sockets.detect, &message, sizeof(message), ZMQ_DONTWAIT);
+}
+
 static int note_link(struct ingest *ingest, const struct sample *sample, struct status *status) {
 	int rc = announcements_note(ingest->announcements, sample->host, sample->name, sample->link);
 
@@ -203,6 +213,7 @@ int ingest_take_hello(struct ingest *ingest, const struct hello *hello, const vo
 	int rc;
 
 	METRIC_ADD(ingest->metrics, hellos_received, 1);
+	tell_detector_of_stop(ingest, hello);
 	if (hello->interval_ns > MAX_INTERVAL_NS)
 		return status_set(status, STATUS_INVALID_ARGUMENT, "interval_ns: more than an hour");
 	if ((rc = ingest_begin(ingest, status)) < 0 ||

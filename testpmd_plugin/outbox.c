@@ -166,7 +166,7 @@ static void fill_hello_port(const struct outbox *outbox, const struct sampler_po
 }
 
 // Returns 0 or -ENOMEM; the caller frees ret->ports.
-static int make_hello(const struct outbox *outbox, struct hello *ret) {
+static int make_hello(const struct outbox *outbox, bool is_last, struct hello *ret) {
 	struct sampler_port *const *ports;
 	size_t n;
 
@@ -177,6 +177,8 @@ static int make_hello(const struct outbox *outbox, struct hello *ret) {
 	ret->instance = outbox->instance;
 	ret->interval_ns = (uint64_t)outbox->settings->interval_ns;
 	ret->dropped = outbox->state.dropped;
+	if (is_last)
+		SET(ret, hello, stopped, true);
 	ret->ports = calloc(n > 0 ? n : 1, sizeof(*ret->ports));
 	if (ret->ports == NULL)
 		return -ENOMEM;
@@ -186,11 +188,11 @@ static int make_hello(const struct outbox *outbox, struct hello *ret) {
 	return 0;
 }
 
-int outbox_say_hello(struct outbox *outbox) {
+int outbox_say_hello(struct outbox *outbox, bool is_last) {
 	struct hello hello;
 	int rc;
 
-	if ((rc = make_hello(outbox, &hello)) < 0)
+	if ((rc = make_hello(outbox, is_last, &hello)) < 0)
 		return rc;
 	(void)publisher_send_hello(outbox->publisher, &hello);
 	rc = publisher_greet_server(outbox->publisher, &hello);
@@ -202,7 +204,7 @@ int outbox_greet_server(struct outbox *outbox) {
 	struct hello hello;
 	int rc;
 
-	if ((rc = make_hello(outbox, &hello)) < 0)
+	if ((rc = make_hello(outbox, false, &hello)) < 0)
 		return rc;
 	rc = publisher_greet_server(outbox->publisher, &hello);
 	free(hello.ports);

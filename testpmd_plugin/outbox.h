@@ -35,8 +35,9 @@ void outbox_take_row(struct outbox *, struct sampler_port *port);
 void outbox_send_due(struct outbox *, int64_t now_ns);
 void outbox_send_all(struct outbox *);
 
-// To the subscribers and the server. Return 0, or a negative errno when the server did not get it.
-int outbox_say_hello(struct outbox *);
+// To the subscribers and the server; the last one says that the publisher was stopped. Return 0, or a negative errno
+// when the server did not get it.
+int outbox_say_hello(struct outbox *, bool is_last);
 int outbox_greet_server(struct outbox *); // the server only
 
 void outbox_send_lcores(struct outbox *);

@@ -79,10 +79,10 @@ struct session {
 	int64_t viewed_ns; // when others were last told
 };
 
-static void say_hello(struct session *session, int64_t now_ns) {
+static void say_hello(struct session *session, int64_t now_ns, bool is_last) {
 	session->last_hello_ns = now_ns;
 	session->hello_ns = now_ns + HELLO_INTERVAL_NS;
-	session->greeted = outbox_say_hello(session->outbox) == 0;
+	session->greeted = outbox_say_hello(session->outbox, is_last) == 0;
 }
 
 // The server was not connected at the last hello. Its descriptor wakes when it is.
@@ -289,7 +289,7 @@ static void publish(struct session *session) {
 	while (take_orders(session, now_ns)) {
 		tick_if_due(session, now_ns);
 		if (now_ns >= session->hello_ns)
-			say_hello(session, now_ns);
+			say_hello(session, now_ns, false);
 		else if (!session->greeted && session->heard)
 			greet(session);
 		tell_lcores(session, now_ns);
@@ -325,7 +325,7 @@ static void serve_farewell(struct session *session) {
 static void finish(struct session *session) {
 	tick(session, clock_mono_ns());
 	outbox_send_all(session->outbox);
-	say_hello(session, clock_mono_ns());
+	say_hello(session, clock_mono_ns(), true);
 	take_arrivals(session);
 	serve_farewell(session);
 }

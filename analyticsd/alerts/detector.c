@@ -47,6 +47,8 @@ struct port {
 	int64_t heard_mono_ns, interval_ns, asked_ns;
 	double probability;
 	struct foresight_factor factors[N_FACTORS];
+	uint64_t instance; // of the last row
+	bool is_stopped;   // on purpose: that it is silent means nothing
 	UT_hash_handle hh;
 };
 
@@ -252,6 +254,9 @@ static void take_row(struct detector *detector, const struct detect_message *mes
 		return;
 	METRIC_ADD(detector->metrics, detect_rows, 1);
 	port->heard_mono_ns = clock_mono_ns();
+	// The end comes twice, once over another socket, which may be faster than the last rows.
+	port->is_stopped = port->is_stopped && message->row.instance == port->instance;
+	port->instance = message->row.instance;
 	port->was_up |= message->row.up;
 	score_port(detector, port, RULE_no_samples, 0, tell_silent);
 	if (observer_advance(&port->observer, &message->row, &observation) == 0)
@@ -271,6 +276,18 @@ static void take_row(struct detector *detector, const struct detect_message *mes
 	predict(detector, port, observation.ts_ns);
 	if (port->link_id[0] != '\0')
 		(void)pairs_add(detector->pairs, port->link_id, port->end, &observation);
+}
+
+// What it was told of the ports by others stands: a link that was down is not up since nobody looks.
+static void take_stop(struct detector *detector, const struct detect_message *message) {
+	struct port *port, *next;
+
+	HASH_ITER (hh, detector->ports, port, next) {
+		if (port->instance != message->instance || strcmp(port->host, message->id) != 0)
+			continue;
+		port->is_stopped = true;
+		score_port(detector, port, RULE_no_samples, 0, tell_silent);
+	}
 }
 
 // ---- what others found of links
@@ -330,6 +347,9 @@ static void take_message(struct detector *detector, struct detect_message *messa
 		foresight_free(detector->foresight);
 		detector->foresight = message->model;
 		break;
+	case DETECT_STOPPED:
+		take_stop(detector, message);
+		break;
 	}
 }
 
@@ -349,7 +369,7 @@ static void look_at_silence(struct detector *detector, int64_t now_mono_ns) {
 			port_free(port);
 			continue;
 		}
-		if (age_ns >= limit_ns)
+		if (age_ns >= limit_ns && !port->is_stopped)
 			score_port(detector, port, RULE_no_samples, (double)age_ns / (double)limit_ns,
 			           tell_silent);
 	}

@@ -21,6 +21,7 @@ enum detect_kind {
 	DETECT_LINK,       // what was found of a link
 	DETECT_LINKS_DONE, // all links were looked at: those that were not are gone
 	DETECT_MODEL,      // failure prediction was trained anew
+	DETECT_STOPPED,    // a host's publisher said that it was stopped
 };
 
 struct detect_finding {
@@ -40,6 +41,7 @@ struct detect_message {
 		struct port_row row;
 		struct detect_finding finding;
 		struct foresight *model; // the detector's from then on
+		uint64_t instance;       // that was stopped
 	};
 };
 

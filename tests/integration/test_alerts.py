@@ -189,14 +189,6 @@ def test_what_comes_back_soon_is_the_same_alert(sockets):
         assert (again["alert_id"], again["occurrences"]) == (first, 2)
 
 
-def test_a_silent_publisher_is_told_of(sockets):
-    with Analyticsd(sockets) as daemon, Events(daemon) as events, Port(daemon) as port:
-        port.run(3).seen()
-        assert events.until("no_samples", "raised", seconds=90)["alert"]["object"] == "h/p0"
-        port.run(1)
-        events.until("no_samples", "cleared")
-
-
 def test_one_end_sends_and_the_other_receives_nothing(sockets):
     topology = {"topology_id": "t", "nodes": [{"id": "A"}, {"id": "B"}], "links": [
         {"id": "AB", "a": "A", "z": "B", "total_capacity_gbps": 10, "ports": [

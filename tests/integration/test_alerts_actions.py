@@ -11,6 +11,7 @@ import pytest
 
 import netns
 from daemon import Analyticsd
+from replaying import ReplayingPublisher
 from test_alerts import NS, Events, Port, active, actions_of, alerts_file
 from testpmd import TESTPMD, Testpmd, build_folder, plugin_path, wait_until
 
@@ -144,3 +145,41 @@ def test_a_testpmd_gets_another_core_when_its_forecast_asks_for_it(sockets):
             testpmd.wait()
         os.close(prompt)
     assert testpmd.returncode == 0
+
+
+def autostarted(sockets, host):
+    """What a testpmd needs to publish as `host` from its start."""
+    return {"plugin": plugin_path(), "env": {
+        "LINKCAST_AUTOSTART": f"ipc://{sockets}/samples", "LINKCAST_API": f"ipc://{sockets}/api",
+        "LINKCAST_INTERVAL_MS": "100", "LINKCAST_HOST": host}}
+
+
+@needs_testpmd
+def test_who_was_stopped_is_not_missed_and_who_was_killed_is(sockets):
+    """`analytics stop` and `quit` say so in the last hello; a process that is killed says nothing."""
+    with Analyticsd(sockets) as daemon, Events(daemon) as events, \
+            Testpmd(["net_null0"], **autostarted(sockets, "stopped")) as stopped, \
+            Testpmd(["net_null0"], **autostarted(sockets, "left")) as left, \
+            Testpmd(["net_null0"], **autostarted(sockets, "killed")) as killed, \
+            ReplayingPublisher(daemon, host="late") as late:
+        def heard():
+            return {source["host"]: source["instance"] for source in daemon.ask("ListSources")["sources"] if source["ports"]}
+
+        late.publish(late.add(3))
+        before = wait_until(lambda: len(heard()) == 4 and heard(), "rows of each")
+        stopped.command("analytics stop")
+        assert left.quit() == 0
+        late.hello(stopped=True)
+        late.publish(late.add(3))  # on their way over the other socket
+        wait_until(lambda: [port["last_seq"] for source in daemon.ask("ListSources")["sources"]
+                            for port in source["ports"] if source["host"] == "late"] == [6], "its last rows")
+        killed.process.kill()
+        killed.process.wait()
+        assert events.until("no_samples", "raised", seconds=90)["alert"]["object"] == "killed/net_null0"
+        # the others have been silent for longer
+        assert [alert["object"] for alert in active(daemon, rule="no_samples")] == ["killed/net_null0"]
+        stopped.command(f"analytics start ipc://{sockets}/samples")
+        wait_until(lambda: heard()["stopped"] != before["stopped"], "the next instance")
+        with Testpmd(["net_null0"], **autostarted(sockets, "killed")):
+            assert events.until("no_samples", "cleared")["alert"]["object"] == "killed/net_null0"
+        assert daemon.stop() == 0

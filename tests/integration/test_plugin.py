@@ -200,6 +200,8 @@ def test_hello_tells_start_state_and_end(sockets):
         subscriber.until(lambda s: len(s.rows("net_null1")) >= 3, "rows")
         wait_until(lambda: "answered" in testpmd.command("analytics show status"), "the server's answer")
         last = stop_publishing(testpmd, subscriber)
+        assert last["stopped"] is True
+        assert not any("stopped" in hello for hello in subscriber.hellos[:-1])
         for port in last["ports"]:
             assert port["last_seq"] == subscriber.rows(port["name"])[-1]["seq"]
             assert port["first_seq"] == 1, "every row is held for replay"
