@@ -478,6 +478,37 @@ static int read_head(const struct bytes *bytes, struct file_head *ret) {
 	return 0;
 }
 
+// What is no number would pass each comparison that follows.
+static bool is_sound(const struct file_head *head) {
+	const struct foresight_report *report = &head->report;
+
+	for (int f = 0; f < N_FEATURES; f++) {
+		if (!isfinite(head->typical[f]))
+			return false;
+	}
+	return isfinite(report->horizon_seconds) && report->horizon_seconds > 0 &&
+	       report->from_ns <= report->to_ns &&
+	       (isnan(report->brier) || (report->brier >= 0 && report->brier <= 1)) &&
+	       (isnan(report->brier_climate) || (report->brier_climate >= 0 && report->brier_climate <= 1));
+}
+
+static int read_steps(struct foresight *foresight, const uint8_t *data, uint32_t n) {
+	const struct step *steps;
+
+	foresight->steps = calloc((size_t)n + 1, sizeof(*foresight->steps));
+	if (foresight->steps == NULL)
+		return -ENOMEM;
+	foresight->n_steps = n;
+	memcpy(foresight->steps, data, n * sizeof(*foresight->steps));
+	steps = foresight->steps;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(steps[i].probability >= 0 && steps[i].probability <= 1) || isnan(steps[i].score) ||
+		    (i > 0 && steps[i].score < steps[i - 1].score))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
 int foresight_load(const struct bytes *bytes, struct foresight **ret) {
 	CLEANUP(foresight_freep) struct foresight *foresight = calloc(1, sizeof(*foresight));
 	struct bytes body = {bytes->data, 0};
@@ -489,17 +520,12 @@ int foresight_load(const struct bytes *bytes, struct foresight **ret) {
 		return -ENOMEM;
 	if ((rc = read_head(bytes, &head)) < 0)
 		return rc;
+	if (!is_sound(&head))
+		return -EBADMSG;
 	foresight->report = head.report;
 	memcpy(foresight->typical, head.typical, sizeof(head.typical));
-	foresight->n_steps = head.n_steps;
-	foresight->steps = calloc(head.n_steps + 1, sizeof(*foresight->steps));
-	if (foresight->steps == NULL)
-		return -ENOMEM;
-	memcpy(foresight->steps, bytes->data + sizeof(head), head.n_steps * sizeof(*foresight->steps));
-	for (uint32_t i = 0; i < head.n_steps; i++) {
-		if (!(foresight->steps[i].probability >= 0 && foresight->steps[i].probability <= 1))
-			return -EBADMSG;
-	}
+	if ((rc = read_steps(foresight, bytes->data + sizeof(head), head.n_steps)) < 0)
+		return rc;
 	body.size = bytes->size - sizeof(uint64_t);
 	at = sizeof(head) + head.n_steps * sizeof(*foresight->steps);
 	if ((rc = classifier_load(&body, &at, &foresight->classifier)) < 0)
