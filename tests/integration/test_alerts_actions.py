@@ -10,9 +10,9 @@ import time
 import pytest
 
 import netns
+from alerting import NS, Events, Port, active, actions_of, alerts_file
 from daemon import Analyticsd
 from replaying import ReplayingPublisher
-from test_alerts import NS, Events, Port, active, actions_of, alerts_file
 from testpmd import TESTPMD, Testpmd, build_folder, plugin_path, wait_until
 
 ACTIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "actions")
