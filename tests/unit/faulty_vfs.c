@@ -313,7 +313,8 @@ void faulty_put_back(void) {
 		forget_changes(disk);
 		file = fopen(disk->path, "w");
 		if (file != NULL) {
-			fwrite(disk->synced, 1, disk->synced_size, file);
+			if (disk->synced_size > 0)
+				fwrite(disk->synced, 1, disk->synced_size, file);
 			fclose(file);
 		}
 		free(disk->synced);
