@@ -75,7 +75,7 @@ int ledger_decisions(struct state *state, const struct decisions_query *query, s
 	                  query->limit + 1)) < 0)
 		return rc;
 	while ((rc = db_next(*statement, status)) > 0) {
-		if (n == (size_t)query->limit || size > LEDGER_EVIDENCE_SIZE) {
+		if (n > 0 && (n == (size_t)query->limit || size > LEDGER_EVIDENCE_SIZE)) {
 			next = list[n - 1].version;
 			rc = 0;
 			break;

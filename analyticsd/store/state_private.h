@@ -18,8 +18,8 @@ struct state {
 	        *insert_service, *name_service, *change_service, *insert_hold, *close_holds, *release_service,
 	        *each_hold, *each_reservation, *each_service, *each_hop, *insert_meter, *read_meter,
 	        *note_expiry, *each_expired, *is_member, *was_held, *one_service, *any_expired,
-	        *held_topology, *held_orphan, *insert_decision,
-	        *prune_decisions, *each_decision, *last_decision, *decision_of;
+	        *held_topology, *held_orphan, *insert_decision, *prune_decisions, *each_decision,
+	        *last_decision, *decision_of;
 };
 
 // One change, all of it or nothing: state_end() commits when 'rc' is 0, takes everything back otherwise, and returns

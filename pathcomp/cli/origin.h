@@ -7,9 +7,9 @@
 #include "pathcomp.h"
 
 struct origin_options {
-	const char *file;      // NULL: topologies are analyticsd's
-	const char *api;       // NULL: the default; with a file: no analyticsd
-	double capacity_scale; // Gbps in a capacity of 1, in files without a unit
+	const char *file;       // NULL: topologies are analyticsd's
+	const char *api;        // NULL: the default; with a file: no analyticsd
+	double capacity_scale;  // Gbps in a capacity of 1, in files without a unit
 	double timeout_seconds; // that analyticsd may take over an answer
 	int64_t now_ns;
 	bool forecaster_enabled; // by the environment

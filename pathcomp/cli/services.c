@@ -78,7 +78,7 @@ int services_find(struct snapshots *snapshots, const char *service_id, bool deci
 
 int services_complete(struct snapshots *snapshots, const char *service_id, struct path_query *query,
                       struct documents *documents, struct status *status) {
-	struct service_view service;
+	struct service_view service = {0};
 	int rc = services_find(snapshots, service_id, false, documents, &service, status);
 
 	if (rc < 0)
