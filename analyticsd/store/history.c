@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SWEEP_EVERY 64 // commits after which a reader whose memory is full looks for what was sealed
+
 #define DAY_NS (86400 * NS_PER_SECOND)
 
 const struct history_level_kind history_levels[N_LEVELS] = {
@@ -155,6 +157,30 @@ int history_open_rows(struct history *history, int64_t series, struct open_serie
 	return 0;
 }
 
+int history_take_sealed(struct history *history, struct status *status) {
+	sqlite3_stmt **statement = &history->each_sealed;
+	int rc;
+
+	if ((rc = db_prepare(history->db, "SELECT series, tail_id FROM sealed", statement, status)) < 0)
+		return rc;
+	while ((rc = db_next(*statement, status)) > 0) {
+		struct open_series *open = tail_get(&history->tail, sqlite3_column_int64(*statement, 0));
+		int64_t sealed_id = sqlite3_column_int64(*statement, 1);
+
+		if (open == NULL) {
+			rc = -ENOMEM;
+			break;
+		}
+		if (sealed_id <= open->sealed_id)
+			continue;
+		open->sealed_id = sealed_id;
+		tail_trim_series(&history->tail, open, sealed_id + 1);
+	}
+	sqlite3_reset(*statement);
+	history->swept_id = history->read_id;
+	return rc;
+}
+
 // The writer's memory as the file says.
 static int recover(struct history *history, struct status *status) {
 	sqlite3_stmt *newest = NULL;
@@ -163,11 +189,6 @@ static int recover(struct history *history, struct status *status) {
 	history->loaded.chunk_id = 0;
 	if ((rc = history_load_tail(history, status)) < 0)
 		return rc;
-	for (size_t i = 0; i < history->tail.n_series; i++) {
-		if (history->tail.series[i] != NULL &&
-		    (rc = drop_sealed(history, history->tail.series[i], status)) < 0)
-			return rc;
-	}
 	if ((rc = db_prepare(history->db, "SELECT max(tail_id) FROM sealed", &newest, status)) < 0)
 		return rc;
 	rc = db_next(newest, status);
@@ -304,6 +325,10 @@ static int begin_reading(struct history *history, struct status *status) {
 		history->loaded.chunk_id = 0;
 		if ((rc = history_follow(history, status)) == 0)
 			history->version = version;
+		// rows of series that nobody asks for leave, too
+		if (rc == 0 && history->tail.size > history->options.memory &&
+		    history->read_id - history->swept_id >= SWEEP_EVERY)
+			rc = history_take_sealed(history, status);
 	}
 	if (rc < 0)
 		(void)db_execute(history->db, "COMMIT", NULL);

@@ -89,6 +89,7 @@ struct history {
 	int64_t version;                 // a reader's: of the file, when the tail was read
 	int64_t read_id;                 // newest commit that was read from the tail
 	int64_t trimmed_id;              // a reader's: rows of commits before have left
+	int64_t swept_id;                // newest commit when the series that are sealed were looked at
 	int64_t keep_series, keep_level; // where retention goes on
 	struct loaded_chunk loaded;
 	struct name_set **name_sets; // as they are needed
@@ -102,7 +103,7 @@ struct history {
 	        *note_source, *note_hello_port, *read_instances;
 	sqlite3_stmt *find_series, *make_series;
 	sqlite3_stmt *put_page, *read_page, *each_page, *drop_page, *set_aside, *note_sealed, *read_sealed,
-	        *read_names, *data_version;
+	        *each_sealed, *read_names, *data_version;
 	sqlite3_stmt *note_expired, *read_expired, *next_series, *free_pages;
 	sqlite3_stmt *each_port, *each_port_of, *each_source, *port_line, *interval, *each_chunk;
 	sqlite3_stmt *read_instance, *read_gaps, *drop_gaps, *insert_gap, *each_last_row, *note_last_seq;
@@ -133,6 +134,9 @@ int history_write_tail(struct history *, struct status *status);
 int history_shrink_tail(struct history *, struct status *status);
 // After a rollback: what was written is not there.
 void history_forget_tail(struct history *);
+
+// Learns how far each series is sealed: rows up to there leave the tail in memory, and are not restored.
+int history_take_sealed(struct history *, struct status *status);
 
 // ---- history_upgrade.c
 

@@ -355,7 +355,8 @@ int history_load_tail(struct history *history, struct status *status) {
 	tail_file_fini(file);
 	file->broken = true; // until a part begins
 	history->read_id = 0;
-	if ((rc = find_pages(history, &found, status)) < 0 ||
+	if ((rc = history_take_sealed(history, status)) < 0 ||
+	    (rc = find_pages(history, &found, status)) < 0 ||
 	    (rc = read_needed(history, &found, &loss, status)) < 0 ||
 	    (rc = note_damage(history, &found, &loss, status)) < 0)
 		return rc;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROWS_LEAST 16
+
 void rows_fini(struct rows *rows) {
 	free(rows->values);
 	rows->values = NULL;
@@ -13,7 +15,7 @@ void rows_fini(struct rows *rows) {
 }
 
 int rows_reserve(struct rows *rows, size_t n) {
-	size_t capacity = rows->capacity > 0 ? rows->capacity : 16;
+	size_t capacity = rows->capacity > 0 ? rows->capacity : ROWS_LEAST;
 	void *moved;
 
 	if (rows->n + n <= rows->capacity)
@@ -39,10 +41,20 @@ int rows_add(struct rows *rows, const uint64_t *values, size_t n) {
 }
 
 void rows_drop(struct rows *rows, size_t n) {
+	size_t capacity = 2 * (rows->n - n) + ROWS_LEAST;
+	void *moved;
+
 	if (n == 0)
 		return;
 	rows->n -= n;
 	memmove(rows->values, rows_at(rows, n), rows->n * rows->width * sizeof(*rows->values));
+	if (capacity > rows->capacity / 2)
+		return;
+	moved = reallocarray(rows->values, capacity, rows->width * sizeof(*rows->values));
+	if (moved == NULL)
+		return;
+	rows->values = moved;
+	rows->capacity = capacity;
 }
 
 int rows_compare(const uint64_t *a, const uint64_t *b, bool ports) {

@@ -106,7 +106,7 @@ int tail_add(struct tail *tail, struct open_series *open, size_t width, const ui
 }
 
 int tail_restore(struct tail *tail, struct open_series *open, size_t width, const uint64_t *row, int64_t id) {
-	int rc = add(tail, open, width, row, id);
+	int rc = id > open->sealed_id ? add(tail, open, width, row, id) : 0;
 
 	open->n_committed = open->rows.n;
 	return rc;

@@ -27,6 +27,7 @@ struct open_series {
 	size_t n_committed; // rows behind these are of the open transaction
 	bool in_order;      // by time
 	bool touched;
+	int64_t sealed_id; // rows of commits up to this one are sealed: they are not restored
 	int64_t newest_ns; // of the rows; INT64_MIN without any
 	int64_t opened_ns; // when its first row was noticed to be waiting; 0: not yet
 	// what sealing knows (seal.c)

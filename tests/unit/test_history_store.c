@@ -270,6 +270,33 @@ Test(keep, open_rows_fit_into_the_memory_that_is_given) {
 	history_close(history);
 }
 
+// Whatever it is asked for: rows of p1 and p2 leave it, too, when they are sealed.
+Test(keep, a_reader_holds_no_more_than_the_writer) {
+	const struct history_options options = {.memory = 60000};
+	struct history *reader = NULL, *late = NULL;
+	size_t most = 0;
+
+	open_history((struct history_options){.memory = 60000});
+	cr_assert_eq(history_open_with(path, &options, &reader, &status), 0, "%s", status.message);
+	for (uint64_t round = 0; round < 300; round++) {
+		struct port_newest newest;
+
+		write_rows(round * 20 + 1, round * 20 + 20, 1);
+		cr_assert_eq(history_port_newest(reader, "h", "p0", INT64_MAX, &newest, &status), 1);
+		cr_assert_eq(newest.ts_ns, writer_ts_ns(round * 20 + 20));
+		most = reader->tail.size > most ? reader->tail.size : most;
+	}
+	cr_assert_leq(most, 60000 + 84 * WRITER_PORTS * 200, "%zu bytes",
+	              most); // and what came since it looked
+	cr_assert_eq(writer_check(reader, INT64_MIN), 6000);
+	cr_assert_eq(history_open_with(path, &options, &late, &status), 0, "%s", status.message);
+	cr_assert_eq(writer_check(late, INT64_MIN), 6000);
+	cr_assert_leq(late->tail.size, history->tail.size);
+	history_close(late);
+	history_close(reader);
+	history_close(history);
+}
+
 Test(keep, rows_that_stopped_coming_are_sealed_and_the_tail_is_emptied) {
 	open_history((struct history_options){0});
 	write_rows(1, 100, 10);
