@@ -136,11 +136,23 @@ int history_add_kpi(struct history *history, const char *link_id, enum direction
 	return history_seal_excess(history, status);
 }
 
+struct span {
+	int64_t from_ns, to_ns; // (from, to]
+};
+
+static bool is_measured(const void *context, const uint64_t *point) {
+	const struct span *span = context;
+
+	return (int64_t)point[POINT_TS] > span->from_ns && (int64_t)point[POINT_TS] <= span->to_ns &&
+	       point[POINT_SOURCE] == KPI_MEASURED;
+}
+
 // A point that is only here need not be remembered as gone; what was committed is, since the series is sealed without it.
 int history_drop_measured(struct history *history, const char *link_id, enum directions direction,
                           int64_t from_ns, int64_t to_ns, struct status *status) {
-	bool was_committed = false;
+	const struct span span = {from_ns, to_ns};
 	struct open_series *open;
+	bool was_committed;
 	int64_t id;
 	int rc;
 
@@ -148,17 +160,8 @@ int history_drop_measured(struct history *history, const char *link_id, enum dir
 	            0 ||
 	    (rc = get_link(history, link_id, direction, KPI_LINK_USED_CAPACITY, &open, status)) < 0)
 		return rc;
-	for (size_t i = open->rows.n; i-- > 0;) {
-		const uint64_t *point = rows_at(&open->rows, i);
-
-		if (open->in_order && (int64_t)point[POINT_TS] <= from_ns)
-			break;
-		if ((int64_t)point[POINT_TS] <= from_ns || (int64_t)point[POINT_TS] > to_ns ||
-		    point[POINT_SOURCE] != KPI_MEASURED)
-			continue;
-		was_committed |= i < open->n_committed;
-		tail_remove(&history->tail, open, i);
-	}
+	was_committed = tail_remove(&history->tail, open,
+	                            open->in_order ? rows_find(&open->rows, from_ns) : 0, is_measured, &span);
 	if ((rc = history_cut_points(history, open, from_ns, to_ns, KPI_MEASURED, status)) < 0)
 		return rc;
 	return was_committed ? history_seal_series(history, open, status) : 0;

@@ -142,15 +142,26 @@ void tail_clear(struct tail *tail, struct open_series *open) {
 	renew(open);
 }
 
-void tail_remove(struct tail *tail, struct open_series *open, size_t i) {
-	size_t before = open->rows.n;
+bool tail_remove(struct tail *tail, struct open_series *open, size_t from,
+                 bool (*is_to_go)(const void *context, const uint64_t *row), const void *context) {
+	size_t before = open->rows.n, committed = open->n_committed, n = from;
 
-	open->rows.n--;
-	memmove(rows_at(&open->rows, i), rows_at(&open->rows, i + 1),
-	        (open->rows.n - i) * open->rows.width * sizeof(uint64_t));
-	open->n_committed -= i < open->n_committed;
+	for (size_t i = from; i < before; i++) {
+		if (is_to_go(context, rows_at(&open->rows, i))) {
+			open->n_committed -= i < committed;
+			continue;
+		}
+		if (n < i)
+			memcpy(rows_at(&open->rows, n), rows_at(&open->rows, i),
+			       open->rows.width * sizeof(uint64_t));
+		n++;
+	}
+	if (n == before)
+		return false;
+	open->rows.n = n;
 	note_less(tail, open, before);
 	renew(open);
+	return open->n_committed < committed;
 }
 
 void tail_commit(struct tail *tail) {

@@ -60,9 +60,11 @@ struct open_series *tail_get(struct tail *, int64_t series);
 // Returns 0 or -ENOMEM.
 int tail_add(struct tail *, struct open_series *, size_t width, const uint64_t *row);
 
-// Takes rows away: all of a series (they are sealed), or one that is not to be.
+// Takes rows away: all of a series (they are sealed), or, from one on, those that are not to be. Returns whether one of
+// these was committed.
 void tail_clear(struct tail *, struct open_series *);
-void tail_remove(struct tail *, struct open_series *, size_t i);
+bool tail_remove(struct tail *, struct open_series *, size_t from,
+                 bool (*is_to_go)(const void *context, const uint64_t *row), const void *context);
 
 // The transaction was committed, or taken back.
 void tail_commit(struct tail *);
