@@ -228,6 +228,11 @@ static int collect_late(struct scanner *scanner, const struct open_series *open)
 	return 0;
 }
 
+// What the index says, which may be damaged.
+static size_t rows_of(const struct chunk_ref *ref) {
+	return ref->n_rows < CHUNK_ROWS_MAX ? ref->n_rows : 0;
+}
+
 // Chunks of one level, in a part of the range.
 static int scan_level(struct scanner *scanner, enum history_level level, int64_t from_ns, int64_t to_ns) {
 	CLEANUP(chunk_list_fini) struct chunk_list list = {0};
@@ -243,11 +248,11 @@ static int scan_level(struct scanner *scanner, enum history_level level, int64_t
 		return rc;
 	scanner->n_after = 0;
 	for (size_t i = 0; i < list.n; i++)
-		scanner->n_after += list.refs[i].n_rows;
+		scanner->n_after += rows_of(&list.refs[i]);
 	for (size_t i = 0; i < list.n; i++) {
 		if ((rc = give_late(scanner, list.refs[i].from_ns)) != 0)
 			return rc;
-		scanner->n_after -= list.refs[i].n_rows;
+		scanner->n_after -= rows_of(&list.refs[i]);
 		rc = scan_chunk(scanner, level, &list.refs[i]);
 		if (rc != 0 && rc != -EBADMSG)
 			return rc;

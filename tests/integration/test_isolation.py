@@ -114,7 +114,7 @@ def nonsense():
                           "epoch": 0, "names": BASIC, "rows": [[1, 1] + [0] * 8]})
     messages = [[b"sample/bad/p0/", good[:i]] for i in range(0, len(good), 3)]
     messages += [[b"sample/bad/p0/", good.replace(*pair)] for pair in (
-        (b"rows", b"wors"), (b"\x98\xaa", b"\x91\xaa"), (b"\x01\x01\x00", b"\xc3\x01\x00"), (b"\xa3bad", b"\xa3\x00\x01\x02"))]
+        (b"rows", b"r0ws"), (b"\x98\xaa", b"\x91\xaa"), (b"\x01\x01\x00", b"\xc3\x01\x00"), (b"\xa3bad", b"\xa3\x00\x01\x02"))]
     messages += [[b"sample/bad/p0/", b"\xdd\xe2\x8b\xe2\x01"], [b"sample/bad/p0/", b"\x91" * 100000],
                  [b"hello/bad/", b"\x80"], [b"sample/bad/p0/"], [b"sample/bad/p0/", good, good], [b"sample/", b""],
                  [b"sample/bad/p0/", chosen.randbytes(1 << 20)], [b"", good], [b"sample/" + b"x" * 5000, good[:-1]]]
