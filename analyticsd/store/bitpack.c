@@ -6,9 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define NUMBER_SIZE    10   // of LEB128, at most
-#define MANY           0x80 // in a block's width: exceptions follow
-#define EXCEPTIONS_MAX (BITPACK_BLOCK / 4)
+#define NUMBER_SIZE    10                  // of LEB128, at most
+#define MANY           0x80                // in a block's width: exceptions follow
+#define EXCEPTIONS_MAX (BITPACK_BLOCK / 4) // of a whole block; as large a part of a shorter one
 #define FAR_BELOW_MAX  8
 #define BPS_PER_GBPS   1e9
 #define BPS_EXACT      9007199254740992.0 // 2^53: every whole number up to here is a double
@@ -164,16 +164,20 @@ static void count_lengths(const uint64_t *numbers, size_t n, struct lengths *ret
 	}
 }
 
+static size_t exceptions_of(size_t n) {
+	return EXCEPTIONS_MAX * n / BITPACK_BLOCK;
+}
+
 // The width that takes the fewest bits, and how many these are.
 static unsigned choose_width(const struct lengths *lengths, size_t n, size_t *ret_bits) {
-	size_t best_bits = n * lengths->longest, n_more = 0;
+	size_t best_bits = n * lengths->longest, n_more = 0, most = exceptions_of(n);
 	unsigned best = lengths->longest;
 
 	for (unsigned width = lengths->longest; width-- > 0;) {
 		size_t bits;
 
 		n_more += lengths->n[width + 1];
-		if (n_more > EXCEPTIONS_MAX)
+		if (n_more > most)
 			break;
 		bits = n * width + 8;
 		if (bits + n_more * 16 >= best_bits) // what exceptions take at least
@@ -245,7 +249,7 @@ static int are_even(const uint64_t *numbers, size_t n, unsigned *ret_longest) {
 	half = all == 0 ? 0 : UINT64_C(1) << (*ret_longest - 1);
 	for (size_t i = 0; i < n; i++)
 		n_long += numbers[i] >= half;
-	return all == 0 || (n_long > EXCEPTIONS_MAX && n - n_long > FAR_BELOW_MAX);
+	return all == 0 || (n_long > exceptions_of(n) && n - n_long > FAR_BELOW_MAX);
 }
 
 static unsigned choose_reference(uint64_t *numbers, size_t n, uint64_t *reference, unsigned *ret_longest) {

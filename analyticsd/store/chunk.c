@@ -12,12 +12,22 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define CHUNK_VERSION 1
+#define VERSION_MAX   2
 #define CHECKSUM_SIZE 4
+#define FIXED_SIZE    7  // of a head, up to its size
+#define FEW_ROWS      64 // fewer have one checksum
+#define STEPS_MOST    24 // rows that show which columns are like each other
+#define STEPS_LEAST   6
+#define GAIN          4 // times that differences must be closer together
+#define NOISE         8 // closer together than this is close enough
+
+enum chunk_flag { FLAG_MIXED = 1, FLAG_WHOLE = 2, FLAG_REFERENCES = 4, FLAGS = 7 };
 
 enum real_form { REAL_BITS, REAL_BPS };
 
 void chunk_writer_fini(struct chunk_writer *writer) {
+	free(writer->steps);
+	free(writer->references);
 	free(writer->column);
 	free(writer->out);
 	free(writer->body);
@@ -49,6 +59,15 @@ static bool is_whole(const uint8_t *checksum, const uint8_t *bytes, size_t size)
 
 	put_checksum(expected, bytes, size);
 	return memcmp(expected, checksum, CHECKSUM_SIZE) == 0;
+}
+
+// Of a head, and of the columns behind it if they have none of their own.
+static uint32_t head_checksum(const uint8_t *bytes, size_t head, size_t columns, uint8_t flags) {
+	XXH64_hash_t sum = XXH3_64bits(bytes, head - CHECKSUM_SIZE);
+
+	if ((flags & FLAG_WHOLE) != 0)
+		sum = XXH3_64bits_withSeed(bytes + head, columns, sum);
+	return htole32((uint32_t)sum);
 }
 
 // ---- reals
@@ -87,57 +106,155 @@ static enum bitpack_form form_of(const struct chunk_kind *kind, size_t k, size_t
 	return BITPACK_PLAIN;
 }
 
-static int write_column(struct chunk_writer *writer, const struct chunk_kind *kind, size_t k, size_t n,
-                        size_t n_columns, size_t *at) {
-	bool real = is_real(kind, k);
-	uint8_t *out;
-	size_t size;
+static bool is_counter(const struct chunk_kind *kind, size_t k) {
+	return kind->series == SERIES_PORT &&
+	       k >= (size_t)(kind->level == LEVEL_RAW ? ROW_COUNTERS : STEP_VALUES);
+}
 
-	if (grow((void **)&writer->body, &writer->body_size, *at + CHECKSUM_SIZE + 1 + bitpack_bound(n), 1) <
-	    0)
+// How far apart these are, as signed numbers, at most 'limit'.
+static uint64_t spread(const uint64_t *a, const uint64_t *b, size_t n, uint64_t limit) {
+	int64_t least = INT64_MAX, most = INT64_MIN;
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t number = (int64_t)(a[i] - (b != NULL ? b[i] : 0));
+
+		least = number < least ? number : least;
+		most = number > most ? number : most;
+		if ((uint64_t)most - (uint64_t)least >= limit)
+			return limit;
+	}
+	return (uint64_t)most - (uint64_t)least;
+}
+
+// The earlier column whose steps are most like those of column 'k', or 'k'.
+static size_t find_like(const struct chunk_writer *writer, size_t first, size_t k, size_t n) {
+	const uint64_t *steps = writer->steps + k * STEPS_MOST;
+	uint64_t least = spread(steps, NULL, n, UINT64_MAX) / GAIN;
+	size_t found = k;
+
+	if (least < NOISE)
+		return k;
+	for (size_t other = first; other < k; other++) {
+		uint64_t apart;
+
+		if (writer->references[other] != other)
+			continue;
+		apart = spread(steps, writer->steps + other * STEPS_MOST, n, least);
+		if (apart < least) {
+			least = apart;
+			found = other;
+		}
+	}
+	return found;
+}
+
+// By some rows of each column, which other one it is packed after.
+static int choose_references(struct chunk_writer *writer, const struct chunk_kind *kind,
+                             const uint64_t *values, size_t n, size_t n_columns, size_t stride) {
+	size_t n_steps = n - 1 < STEPS_MOST ? n - 1 : STEPS_MOST, first = 0;
+
+	if (grow((void **)&writer->steps, &writer->steps_n, n_columns * STEPS_MOST, sizeof(uint64_t)) < 0 ||
+	    grow((void **)&writer->references, &writer->references_n, n_columns, sizeof(size_t)) < 0)
 		return -ENOMEM;
-	out = writer->body + *at + CHECKSUM_SIZE;
-	if (real)
-		out[0] = (uint8_t)pack_reals(writer->column, n);
-	size = real + bitpack_encode(writer->column, n, form_of(kind, k, n_columns), out + real);
-	put_checksum(writer->body + *at, out, size);
-	*at += CHECKSUM_SIZE + size;
+	for (size_t k = 0; k < n_columns; k++)
+		writer->references[k] = k;
+	if (n_steps < STEPS_LEAST || kind->mixed || kind->series != SERIES_PORT)
+		return 0;
+	while (!is_counter(kind, first))
+		first++;
+	for (size_t s = 0; s < n_steps; s++) {
+		const uint64_t *row = values + (1 + s * (n - 1) / n_steps) * stride;
+
+		for (size_t k = first; k < n_columns; k++)
+			writer->steps[k * STEPS_MOST + s] = row[k] - row[k - stride];
+	}
+	for (size_t k = first + 1; k < n_columns; k++)
+		writer->references[k] = find_like(writer, first, k, n_steps);
 	return 0;
+}
+
+static size_t put_column(struct chunk_writer *writer, const struct chunk_kind *kind, size_t k, size_t n,
+                         size_t n_columns, uint8_t *out) {
+	size_t checksum = n < FEW_ROWS ? 0 : CHECKSUM_SIZE, size;
+	bool real = is_real(kind, k);
+	uint8_t *body = out + checksum;
+
+	if (real)
+		body[0] = (uint8_t)pack_reals(writer->column, n);
+	size = real + bitpack_encode(writer->column, n, form_of(kind, k, n_columns), body + real);
+	if (checksum > 0)
+		put_checksum(out, body, size);
+	return checksum + size;
+}
+
+static int write_column(struct chunk_writer *writer, const struct chunk_kind *kind, const uint64_t *values,
+                        size_t k, size_t n, size_t n_columns, size_t stride, size_t *at) {
+	size_t bound = CHECKSUM_SIZE + 1 + bitpack_bound(n), other = writer->references[k], size, own;
+
+	if (grow((void **)&writer->body, &writer->body_size, *at + 2 * bound, 1) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		writer->column[i] = values[i * stride + k];
+	size = own = put_column(writer, kind, k, n, n_columns, writer->body + *at);
+	if (other != k) { // if it is shorter
+		for (size_t i = 0; i < n; i++)
+			writer->column[i] = values[i * stride + k] - values[i * stride + other];
+		size = put_column(writer, kind, k, n, n_columns, writer->body + *at + own);
+		if (size < own)
+			memmove(writer->body + *at, writer->body + *at + own, size);
+		else
+			writer->references[k] = k;
+	}
+	*at += size < own ? size : own;
+	return 0;
+}
+
+static size_t put_references(const struct chunk_writer *writer, size_t n_columns, uint8_t *out) {
+	bool are_any = false;
+	size_t size = 0;
+
+	for (size_t k = 0; k < n_columns; k++)
+		are_any |= writer->references[k] != k;
+	for (size_t k = 0; k < n_columns && are_any; k++)
+		size += bitpack_put_number(writer->references[k] == k ? 0 : writer->references[k] + 1,
+		                           out + size);
+	return size;
 }
 
 int chunk_write(struct chunk_writer *writer, const struct chunk_kind *kind, const uint64_t *values, size_t n,
                 size_t n_columns, size_t stride, const uint8_t **ret, size_t *ret_size) {
-	uint8_t numbers[4 * 10];
-	size_t at = 0, before, directory = 0, fixed, head;
-	uint8_t *sizes;
+	uint8_t numbers[4 * 10], flags = kind->mixed ? FLAG_MIXED : 0;
+	size_t at = 0, before, directory = 0, references, fixed, head;
 
 	// the directory grows in front of the body in 'out', which then takes the whole
 	if (grow((void **)&writer->column, &writer->column_n, n, sizeof(uint64_t)) < 0 ||
-	    grow((void **)&writer->out, &writer->out_size, n_columns * 10, 1) < 0)
+	    grow((void **)&writer->out, &writer->out_size, n_columns * 2 * 10, 1) < 0 ||
+	    choose_references(writer, kind, values, n, n_columns, stride) < 0)
 		return -ENOMEM;
-	sizes = writer->out;
 	for (size_t k = 0; k < n_columns; k++) {
-		for (size_t i = 0; i < n; i++)
-			writer->column[i] = values[i * stride + k];
 		before = at;
-		if (write_column(writer, kind, k, n, n_columns, &at) < 0)
+		if (write_column(writer, kind, values, k, n, n_columns, stride, &at) < 0)
 			return -ENOMEM;
-		directory += bitpack_put_number(at - before, sizes + directory);
+		directory += bitpack_put_number(at - before, writer->out + directory);
 	}
+	references = put_references(writer, n_columns, writer->out + directory);
+	directory += references;
+	flags |= (uint8_t)((references > 0 ? FLAG_REFERENCES : 0) | (n < FEW_ROWS ? FLAG_WHOLE : 0));
 	fixed = bitpack_put_number(n, numbers);
 	fixed += bitpack_put_number((uint64_t)kind->names_id, numbers + fixed);
 	fixed += bitpack_put_number(n_columns, numbers + fixed);
-	head = 3 + 4 + fixed + directory + CHECKSUM_SIZE;
+	head = FIXED_SIZE + fixed + directory + CHECKSUM_SIZE;
 	if (grow((void **)&writer->out, &writer->out_size, head + at, 1) < 0)
 		return -ENOMEM;
-	memmove(writer->out + 7 + fixed, writer->out, directory);
-	writer->out[0] = CHUNK_VERSION;
+	memmove(writer->out + FIXED_SIZE + fixed, writer->out, directory);
+	writer->out[0] = flags > FLAG_MIXED ? 2 : 1;
 	writer->out[1] = (uint8_t)(kind->series | kind->level << 1);
-	writer->out[2] = kind->mixed;
+	writer->out[2] = flags;
 	memcpy(writer->out + 3, &(uint32_t){htole32((uint32_t)head)}, 4);
-	memcpy(writer->out + 7, numbers, fixed);
-	put_checksum(writer->out + head - CHECKSUM_SIZE, writer->out, head - CHECKSUM_SIZE);
+	memcpy(writer->out + FIXED_SIZE, numbers, fixed);
 	memcpy(writer->out + head, writer->body, at);
+	memcpy(writer->out + head - CHECKSUM_SIZE, &(uint32_t){head_checksum(writer->out, head, at, flags)},
+	       CHECKSUM_SIZE);
 	*ret = writer->out;
 	*ret_size = head + at;
 	return 0;
@@ -156,42 +273,63 @@ static bool read_numbers(const uint8_t *bytes, size_t size, uint64_t *numbers, s
 	return true;
 }
 
-int chunk_read_head(const uint8_t *bytes, size_t size, struct chunk_head *ret) {
-	uint64_t numbers[3], column;
-	uint32_t head;
-	size_t at = 7;
+// Sizes and references. Returns whether they can be.
+static bool read_directory(const uint8_t *bytes, size_t size, size_t at, struct chunk_head *head) {
+	uint64_t number;
+	size_t other;
 
-	if (size < 7)
-		return 7;
+	head->columns = bytes + at;
+	for (size_t k = 0; k < head->n_columns; k++) {
+		if (!read_numbers(bytes, size, &number, 1, &at) || number > UINT32_MAX)
+			return false;
+		head->total_size += number;
+	}
+	if ((bytes[2] & FLAG_REFERENCES) == 0)
+		return true;
+	head->references = bytes + at;
+	for (size_t k = 0; k < head->n_columns; k++) {
+		if (!read_numbers(bytes, size, &number, 1, &at) || number > k ||
+		    (number > 0 && chunk_has_reference(head, number - 1, &other)))
+			return false;
+	}
+	return true;
+}
+
+int chunk_read_head(const uint8_t *bytes, size_t size, struct chunk_head *ret) {
+	uint64_t numbers[3];
+	uint32_t head, sum;
+	size_t at = FIXED_SIZE;
+
+	if (size < FIXED_SIZE)
+		return FIXED_SIZE;
 	memcpy(&head, bytes + 3, sizeof(head));
 	head = le32toh(head);
-	if (bytes[0] != CHUNK_VERSION || head < 7 + 3 + CHECKSUM_SIZE || head > 32 + 10 * CHUNK_COLUMNS_MAX)
+	if (bytes[0] == 0 || bytes[0] > VERSION_MAX || bytes[2] > (bytes[0] == 1 ? FLAG_MIXED : FLAGS) ||
+	    head < FIXED_SIZE + 3 + CHECKSUM_SIZE || head > 32 + 20 * CHUNK_COLUMNS_MAX)
 		return -EBADMSG;
 	if (size < head)
 		return (int)head;
-	size = head - CHECKSUM_SIZE;
-	if (!is_whole(bytes + size, bytes, size) || !read_numbers(bytes, size, numbers, 3, &at))
+	if (!read_numbers(bytes, head - CHECKSUM_SIZE, numbers, 3, &at))
 		return -EBADMSG;
 	*ret = (struct chunk_head){
 	        .kind = {.series = bytes[1] & 1,
 	                 .level = (enum history_level)(bytes[1] >> 1),
 	                 .names_id = (int64_t)numbers[1],
-	                 .mixed = bytes[2] != 0},
+	                 .mixed = (bytes[2] & FLAG_MIXED) != 0},
 	        .n_rows = numbers[0],
 	        .n_columns = numbers[2],
 	        .size = head,
-	        .columns = bytes + at,
+	        .is_whole = (bytes[2] & FLAG_WHOLE) != 0,
 	        .total_size = head,
 	};
 	if (numbers[0] == 0 || numbers[0] > CHUNK_ROWS_MAX || numbers[2] < 2 ||
-	    numbers[2] > CHUNK_COLUMNS_MAX || ret->kind.level < LEVEL_RAW || ret->kind.level >= N_LEVELS)
+	    numbers[2] > CHUNK_COLUMNS_MAX || ret->kind.level < LEVEL_RAW || ret->kind.level >= N_LEVELS ||
+	    !read_directory(bytes, head - CHECKSUM_SIZE, at, ret))
 		return -EBADMSG;
-	for (size_t k = 0; k < ret->n_columns; k++) {
-		if (!read_numbers(bytes, size, &column, 1, &at) || column > UINT32_MAX)
-			return -EBADMSG;
-		ret->total_size += column;
-	}
-	return 0;
+	if (ret->is_whole && size < ret->total_size)
+		return ret->total_size > INT32_MAX ? -EBADMSG : (int)ret->total_size;
+	sum = head_checksum(bytes, head, ret->total_size - head, bytes[2]);
+	return memcmp(bytes + head - CHECKSUM_SIZE, &sum, CHECKSUM_SIZE) == 0 ? 0 : -EBADMSG;
 }
 
 void chunk_column_place(const struct chunk_head *head, size_t k, size_t *ret_offset, size_t *ret_size) {
@@ -206,19 +344,47 @@ void chunk_column_place(const struct chunk_head *head, size_t k, size_t *ret_off
 	*ret_size = size;
 }
 
+bool chunk_has_reference(const struct chunk_head *head, size_t k, size_t *ret) {
+	const uint8_t *at = head->references;
+	uint64_t number = 0;
+
+	for (size_t i = 0; at != NULL && i <= k; i++)
+		at += bitpack_get_number(at, 10, &number);
+	*ret = number - 1;
+	return number > 0;
+}
+
 int chunk_read_column(const struct chunk_head *head, size_t k, const uint8_t *bytes, size_t size,
                       uint64_t *values) {
+	size_t checksum = head->is_whole ? 0 : CHECKSUM_SIZE;
 	bool real = is_real(&head->kind, k);
 
-	if (size < CHECKSUM_SIZE + (size_t)real + 1 ||
-	    !is_whole(bytes, bytes + CHECKSUM_SIZE, size - CHECKSUM_SIZE))
+	if (size < checksum + (size_t)real + 1 ||
+	    (checksum > 0 && !is_whole(bytes, bytes + checksum, size - checksum)))
 		return -EBADMSG;
-	bytes += CHECKSUM_SIZE;
-	size -= CHECKSUM_SIZE;
+	bytes += checksum;
+	size -= checksum;
 	if (bitpack_decode(bytes + real, size - real, head->n_rows, values) != size - real)
 		return -EBADMSG;
 	if (real && bytes[0] == REAL_BPS)
 		unpack_reals(values, head->n_rows);
+	return 0;
+}
+
+// Reads column 'k' of all rows.
+static int read_values(const struct chunk_head *head, size_t k, const uint8_t *bytes, size_t size,
+                       uint64_t *column, struct rows *ret) {
+	uint64_t *out = rows_at(ret, ret->n);
+	size_t other;
+
+	if (chunk_read_column(head, k, bytes, size, column) < 0)
+		return -EBADMSG;
+	if (chunk_has_reference(head, k, &other)) {
+		for (size_t i = 0; i < head->n_rows; i++)
+			column[i] += out[i * ret->width + other];
+	}
+	for (size_t i = 0; i < head->n_rows; i++)
+		out[i * ret->width + k] = column[i];
 	return 0;
 }
 
@@ -234,13 +400,9 @@ int chunk_read_rows(const struct chunk_head *head, const uint8_t *bytes, size_t 
 	if (column == NULL || rows_reserve(ret, head->n_rows) < 0)
 		return -ENOMEM;
 	for (size_t k = 0; k < head->n_columns; k++) {
-		uint64_t *out = rows_at(ret, ret->n) + k;
-
 		at += bitpack_get_number(at, 10, &column_size);
-		if (chunk_read_column(head, k, bytes + offset, column_size, column) < 0)
+		if (read_values(head, k, bytes + offset, column_size, column, ret) < 0)
 			return -EBADMSG;
-		for (size_t i = 0; i < head->n_rows; i++, out += ret->width)
-			*out = column[i];
 		offset += column_size;
 	}
 	ret->n += head->n_rows;

@@ -1,12 +1,17 @@
 // chunk.h: rows as bytes that speak for themselves: what they are, which names their counters have, and each
 // column packed (bitpack.h) under a checksum of its own, so that one column is read without the others and damage
-// is found where it is. Chunks are what is sealed; the tail's rows are written in the same form. Pure.
+// is found where it is. Counters often count the same (those of a port and of its only queue, packets and unicast
+// packets): a column may be packed as its difference to another one. Chunks of few rows, which are read as a whole,
+// have one checksum. Pure.
 //
-//     version, kind and level, order (1 byte each); the head's size (4 bytes)
+//     version (1 or 2), kind and level, flags (1 byte each); the head's size (4 bytes)
 //     rows, names, columns; each column's size (LEB128)
-//     checksum of all before (4 bytes): the head ends here
-//     each column: checksum of its bytes (4 bytes), for reals one byte of form, bitpack.h's bytes
+//     with flag 4: for each column 0, or the number, from 1, of an earlier one that is to be added (LEB128), which
+//     has none itself
+//     checksum of all before (4 bytes), with flag 2 of all else: the head ends here
+//     each column: without flag 2 checksum of its bytes (4 bytes), for reals one byte of form, bitpack.h's bytes
 //
+// Flag 1: a row is not like the one before it. Version 1 has no other flag.
 // Checksums are the low half of XXH3 (64 bits; https://github.com/Cyan4973/xxHash), little endian.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -29,6 +34,10 @@ struct chunk_kind {
 
 // Packs rows; keeps its memory for the next.
 struct chunk_writer {
+	uint64_t *steps; // of some rows, by column
+	size_t steps_n;
+	size_t *references; // by column; the column less 1 is its own
+	size_t references_n;
 	uint64_t *column;
 	size_t column_n;
 	uint8_t *out;
@@ -47,9 +56,11 @@ int chunk_write(struct chunk_writer *, const struct chunk_kind *, const uint64_t
 struct chunk_head {
 	struct chunk_kind kind;
 	size_t n_rows, n_columns;
-	size_t size;            // of the head; columns follow
-	const uint8_t *columns; // their sizes, in the bytes that were given
-	size_t total_size;      // of the chunk
+	size_t size;               // of the head; columns follow
+	bool is_whole;             // one checksum, which was right
+	const uint8_t *columns;    // their sizes, in the bytes that were given
+	const uint8_t *references; // or NULL
+	size_t total_size;         // of the chunk
 };
 
 // Returns 0, the bytes that are needed when there are too few, or -EBADMSG when this is no head, or a damaged one.
@@ -58,7 +69,10 @@ int chunk_read_head(const uint8_t *bytes, size_t size, struct chunk_head *ret);
 // Where column 'k' is in the chunk.
 void chunk_column_place(const struct chunk_head *, size_t k, size_t *ret_offset, size_t *ret_size);
 
-// Reads a column from its bytes. Returns 0 or -EBADMSG.
+// Does a column hold differences to another? Returns whether, and that column, which is read by itself and added.
+bool chunk_has_reference(const struct chunk_head *, size_t k, size_t *ret);
+
+// Reads a column from its bytes: what is packed there. Returns 0 or -EBADMSG.
 int chunk_read_column(const struct chunk_head *, size_t k, const uint8_t *bytes, size_t size,
                       uint64_t *values);
 

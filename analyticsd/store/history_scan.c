@@ -65,7 +65,8 @@ int scanner_find_places(struct scanner *scanner, enum history_level level, int64
 	return 1;
 }
 
-static int read_column(struct scanner *scanner, const struct chunk_ref *ref, const struct chunk_head *head,
+// What is packed in a column.
+static int read_packed(struct scanner *scanner, const struct chunk_ref *ref, const struct chunk_head *head,
                        size_t place, uint64_t *ret) {
 	size_t offset, size;
 	int rc;
@@ -81,6 +82,25 @@ static int read_column(struct scanner *scanner, const struct chunk_ref *ref, con
 	return rc < 0 ? history_chunk_damaged(scanner->history, scanner->scan->series, ref,
 	                                      "a column is not what was written")
 	              : 0;
+}
+
+static int read_column(struct scanner *scanner, const struct chunk_ref *ref, const struct chunk_head *head,
+                       size_t place, uint64_t *ret) {
+	CLEANUP(freep) uint64_t *added = NULL;
+	size_t other;
+	int rc;
+
+	if ((rc = read_packed(scanner, ref, head, place, ret)) < 0 ||
+	    !chunk_has_reference(head, place, &other))
+		return rc;
+	added = reallocarray(NULL, head->n_rows, sizeof(*added));
+	if (added == NULL)
+		return -ENOMEM;
+	if ((rc = read_packed(scanner, ref, head, other, added)) < 0)
+		return rc;
+	for (size_t i = 0; i < head->n_rows; i++)
+		ret[i] += added[i];
+	return 0;
 }
 
 // ---- batches

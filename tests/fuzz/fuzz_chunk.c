@@ -27,6 +27,13 @@ static void make_whole(uint8_t *bytes, size_t size) {
 	head_size = le32toh(head_size);
 	if (head_size < 14 || head_size > size)
 		return;
+	if (bytes[0] == 2 && (bytes[2] & 2) != 0) { // one checksum of all
+		XXH64_hash_t sum = XXH3_64bits(bytes, head_size - 4);
+
+		sum = XXH3_64bits_withSeed(bytes + head_size, size - head_size, sum);
+		memcpy(bytes + head_size - 4, &(uint32_t){htole32((uint32_t)sum)}, 4);
+		return;
+	}
 	seal(bytes, head_size - 4, bytes + head_size - 4);
 	if (chunk_read_head(bytes, size, &head) != 0)
 		return;

@@ -67,18 +67,21 @@ def column(data, n):
 def chunk(data):
     """(series kind, level, columns) of a chunk; no column of reals is read."""
     data = Bytes(data)
-    version, kind, _ = data.take(3)
-    assert version == 1
+    version, kind, flags = data.take(3)
+    assert version == 2 if flags > 1 else version == 1
     head, = struct.unpack("<I", data.take(4))
     n_rows, _, n_columns = data.number(), data.number(), data.number()
     sizes = [data.number() for _ in range(n_columns)]
+    references = [data.number() if flags & 4 else 0 for _ in range(n_columns)]
     data.take(4)
     assert data.at == head
     columns = []
-    for size in sizes:
+    for size, reference in zip(sizes, references):
         one = Bytes(data.take(size))
-        one.take(4)
+        one.take(0 if flags & 2 else 4)
         columns.append(column(one, n_rows) if kind & 1 == 0 else None)
+        if reference:
+            columns[-1] = [own + other & MASK for own, other in zip(columns[-1], columns[reference - 1])]
         assert kind & 1 or one.at == size
     return kind & 1, kind >> 1, columns
 

@@ -612,6 +612,82 @@ Test(keep, a_commit_is_synced_when_that_is_asked_for) {
 	history_close(history);
 }
 
+// ---- chunks
+
+#define CHUNK_TEST_ROWS 600
+
+// Rows whose counters after the first are the one before it plus 'more' of what random() says. Returns the chunk's bytes.
+static size_t write_like(size_t n, long more, struct rows *ret) {
+	enum { WIDTH = ROW_COUNTERS + 8 };
+	const struct chunk_kind kind = {.series = SERIES_PORT, .level = LEVEL_RAW};
+	CLEANUP(chunk_writer_fini) struct chunk_writer writer = {0};
+	uint64_t row[WIDTH] = {0};
+	struct rows rows = {.width = WIDTH};
+	struct chunk_head head;
+	const uint8_t *chunk;
+	size_t size;
+
+	srandom(9);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t counted = 1000000 + (uint64_t)random() % 100000;
+
+		row[ROW_TS] += NS_PER_SECOND;
+		row[ROW_SEQ]++;
+		for (size_t k = ROW_COUNTERS; k < WIDTH; k++)
+			row[k] += counted + (k > ROW_COUNTERS ? (uint64_t)(random() % more) : 0);
+		cr_assert_eq(rows_add(&rows, row, 1), 0);
+	}
+	cr_assert_eq(chunk_write(&writer, &kind, rows.values, n, WIDTH, WIDTH, &chunk, &size), 0);
+	cr_assert_eq(chunk_read_head(chunk, size, &head), 0);
+	ret->width = WIDTH;
+	cr_assert_eq(chunk_read_rows(&head, chunk, size, ret), 0);
+	cr_assert_eq(ret->n, n);
+	cr_assert_arr_eq(ret->values, rows.values, n * WIDTH * sizeof(uint64_t));
+	rows_fini(&rows);
+	return size;
+}
+
+Test(chunk, counters_that_count_the_same_are_kept_once) {
+	CLEANUP(rows_fini) struct rows same = {0}, near = {0}, few = {0};
+	size_t one = CHUNK_TEST_ROWS * 17 / 8; // bits of one counter's noise
+
+	cr_assert_leq(write_like(CHUNK_TEST_ROWS, 1, &same), one + 250);
+	cr_assert_leq(write_like(CHUNK_TEST_ROWS, 4, &near), one + 7 * CHUNK_TEST_ROWS * 2 / 8 + 500);
+	cr_assert_leq(write_like(20, 1, &few), 20 * 17 / 8 + 200);
+}
+
+Test(chunk, a_bit_that_changed_anywhere_is_noticed) {
+	const struct chunk_kind kind = {.series = SERIES_PORT, .level = LEVEL_MINUTE};
+	uint64_t values[100][STEP_VALUES + 4] = {0};
+
+	for (uint64_t i = 0; i < 100; i++) {
+		for (uint64_t k = 0; k < STEP_VALUES + 4; k++)
+			values[i][k] = (i + 1) * (k + 1) * 1000 + (uint64_t)random() % 50;
+	}
+	for (size_t n = 10; n <= 100; n += 90) { // with one checksum, and with one for each column
+		CLEANUP(chunk_writer_fini) struct chunk_writer writer = {0};
+		const uint8_t *chunk;
+		uint8_t *copy;
+		size_t size;
+
+		cr_assert_eq(chunk_write(&writer, &kind, values[0], n, STEP_VALUES + 4, STEP_VALUES + 4,
+		                         &chunk, &size),
+		             0);
+		copy = malloc(size);
+		for (size_t bit = 0; bit < 8 * size; bit++) {
+			CLEANUP(rows_fini) struct rows rows = {.width = STEP_VALUES + 4};
+			struct chunk_head head;
+
+			memcpy(copy, chunk, size);
+			copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			cr_assert(chunk_read_head(copy, size, &head) != 0 ||
+			                  chunk_read_rows(&head, copy, size, &rows) == -EBADMSG,
+			          "bit %zu of %zu", bit, 8 * size);
+		}
+		free(copy);
+	}
+}
+
 // ---- the codec's numbers
 
 Test(bitpack, a_constant_counter_takes_a_few_bytes_and_a_regular_one_no_more) {
