@@ -3,6 +3,7 @@
 #include "cells.h"
 #include "commands.h"
 #include "options.h"
+#include "route.h"
 
 #include "text.h"
 
@@ -85,26 +86,8 @@ static int fetch(struct ctl *ctl, struct services_query *query, struct services 
 
 // ---- the table
 
-// "AB, ~BC": ~ is a link taken from z to a. The caller frees it.
-static char *route_of(const struct service_view *service) {
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
-
-	if (file == NULL)
-		return NULL;
-	for (size_t i = 0; i < service->n_links; i++)
-		fprintf(file, "%s%s%s", i > 0 ? ", " : "",
-		        service->links[i].direction == DIRECTION_REVERSE ? "~" : "",
-		        service->links[i].link_id);
-	if (fclose(file) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
 static int add_service(struct table *table, const struct service_view *service) {
-	CLEANUP(freep) char *route = route_of(service);
+	CLEANUP(freep) char *route = route_text(service->links, service->n_links);
 	char gbps[CELL_SIZE], start[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE];
 	const char *cells[] = {
 	        service->service_id,

@@ -3,7 +3,6 @@
 #include "ledger_private.h"
 
 #include <errno.h>
-#include <string.h>
 
 int ledger_read_evidence(sqlite3_stmt *statement, int column, struct document *memory,
                          struct admission_evidence **ret, struct status *status) {
@@ -89,11 +88,8 @@ int ledger_decisions(struct state *state, const struct decisions_query *query, s
 	sqlite3_reset(*statement);
 	if (rc < 0)
 		return rc;
-	*ret = document_alloc(memory, n * sizeof(*list));
-	if (*ret == NULL)
-		return -ENOMEM;
-	if (n > 0)
-		memcpy(*ret, list, n * sizeof(*list));
+	if ((rc = ledger_keep_list(memory, list, n, sizeof(*list), (void **)ret)) < 0)
+		return rc;
 	*ret_n = n;
 	*ret_next = next;
 	return 0;

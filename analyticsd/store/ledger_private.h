@@ -11,6 +11,9 @@
 // Room for one more element in an array that grows by doubling. Returns 0 or -ENOMEM.
 int ledger_grow(void **array, size_t n, size_t *capacity, size_t size);
 
+// A copy of 'n' elements that lives as long as the document. Returns 0 or -ENOMEM.
+int ledger_keep_list(struct document *memory, const void *list, size_t n, size_t size, void **ret);
+
 // The texts of 'n' columns from 'first' on. Returns 0 or -ENOMEM.
 int ledger_keep_texts(struct document *memory, sqlite3_stmt *, int first, const char **const *rets, size_t n);
 

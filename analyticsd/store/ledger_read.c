@@ -35,6 +35,17 @@ int ledger_grow(void **array, size_t n, size_t *capacity, size_t size) {
 	return 0;
 }
 
+int ledger_keep_list(struct document *memory, const void *list, size_t n, size_t size, void **ret) {
+	void *copy = document_alloc(memory, n * size);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(copy, list, n * size);
+	*ret = copy;
+	return 0;
+}
+
 int ledger_keep_texts(struct document *memory, sqlite3_stmt *statement, int first, const char **const *rets,
                       size_t n) {
 	int rc;
@@ -198,11 +209,8 @@ int ledger_reservations(struct state *state, const struct reservations_query *qu
 	sqlite3_reset(*statement);
 	if (rc < 0)
 		return rc;
-	*ret = document_alloc(memory, n * sizeof(*list));
-	if (*ret == NULL)
-		return -ENOMEM;
-	if (n > 0)
-		memcpy(*ret, list, n * sizeof(*list));
+	if ((rc = ledger_keep_list(memory, list, n, sizeof(*list), (void **)ret)) < 0)
+		return rc;
 	*ret_n = n;
 	return 0;
 }
@@ -349,11 +357,8 @@ static int collect(const struct listing *listing, sqlite3_stmt *statement, size_
 	sqlite3_reset(statement);
 	if (rc < 0)
 		return rc;
-	ret->services = document_alloc(listing->memory, n * sizeof(*views));
-	if (ret->services == NULL)
-		return -ENOMEM;
-	if (n > 0)
-		memcpy(ret->services, views, n * sizeof(*views));
+	if ((rc = ledger_keep_list(listing->memory, views, n, sizeof(*views), (void **)&ret->services)) < 0)
+		return rc;
 	ret->n_services = n;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "print_services.h"
 
 #include "codec.h"
+#include "route.h"
 #include "table.h"
 #include "text.h"
 
@@ -30,28 +31,10 @@ static const char *put_time(bool known, int64_t time_ns, char text[static TIME_T
 	return known ? text_from_time_ns(time_ns, text) : NULL;
 }
 
-// "ab ~cb": ~ is a link taken from z to a. The caller frees it.
-static char *route_of(const struct service_view *service) {
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
-
-	if (file == NULL)
-		return NULL;
-	for (size_t i = 0; i < service->n_links; i++)
-		fprintf(file, "%s%s%s", i > 0 ? " " : "",
-		        service->links[i].direction == DIRECTION_REVERSE ? "~" : "",
-		        service->links[i].link_id);
-	if (fclose(file) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
 // ---- all of them
 
 static int add_service(struct table *table, const struct service_view *service) {
-	CLEANUP(freep) char *route = route_of(service);
+	CLEANUP(freep) char *route = route_text(service->links, service->n_links);
 	char gbps[CELL_SIZE], start[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE];
 	const char *cells[] = {
 	        service->service_id,
@@ -138,7 +121,7 @@ static int print_decision(const struct service_decision *decision, FILE *file) {
 }
 
 int print_service(const struct service_view *service, bool json, FILE *file) {
-	CLEANUP(freep) char *route = route_of(service);
+	CLEANUP(freep) char *route = route_text(service->links, service->n_links);
 	char start[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE];
 	int rc;
 

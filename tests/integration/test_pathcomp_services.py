@@ -314,7 +314,7 @@ def test_a_service_is_shown_with_what_each_decision_was_made_from(daemon):
     shown = service(daemon, "show", first["service_id"])
     assert [(entry["version"], entry["request_id"]) for entry in shown["decisions"]] == [(1, "one"), (2, "two")]
     text = pathcomp("service", "show", first["service_id"], "--api", daemon.api).stdout
-    assert f"service {first['service_id']}: active, 6 Gbps from A to C on ab bc" in text
+    assert f"service {first['service_id']}: active, 6 Gbps from A to C on ab, bc" in text
     rows = [line.split() for line in text.splitlines()]
     assert "version 1, admitted" in text and "by request two: 6 Gbps" in text
     assert [row[:4] for row in rows if row[:1] == ["ab"]] == [["ab", "forward", "unknown", "10"]] * 2
@@ -328,7 +328,7 @@ def test_lists_of_people_name_links_that_are_taken_backwards(daemon):
     run = pathcomp("service", "list", "--api", daemon.api, "--link", "ab", "--state", "active")
     rows = [line.split() for line in run.stdout.splitlines()]
     assert rows[0][:4] == ["SERVICE", "STATE", "FROM", "TO"]
-    assert rows[1][:5] == ["svc-1", "active", "C", "A", "1"] and rows[1][-2:] == ["~bc", "~ab"]
+    assert rows[1][:5] == ["svc-1", "active", "C", "A", "1"] and rows[1][-2:] == ["~bc,", "~ab"]
 
 
 @pytest.mark.parametrize("arguments", [
