@@ -59,6 +59,8 @@ enum ingest_task {
 	INGEST_ROWS,        // 'replayed' came over it, an answer to a question
 	INGEST_BIND,        // bindings changed in state.db: read them again
 	INGEST_PUBLISH,     // 'topic' and 'frame' on the events socket
+	INGEST_DETECT,      // the detector began anew: rows go to it, or ('detects') no more
+	INGEST_KEEP,        // keep history for 'keep_ns' from now on
 };
 
 struct ingest_call {
@@ -74,7 +76,9 @@ struct ingest_call {
 	size_t route_size;
 	const char *topic;
 	const struct bytes *frame;
-	int rc; // the answer: 0 or a negative errno with 'status'
+	bool detects;
+	const int64_t *keep_ns; // N_LEVELS of them, as in history_options
+	int rc;                 // the answer: 0 or a negative errno with 'status'
 	struct status status;
 };
 

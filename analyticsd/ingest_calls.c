@@ -104,6 +104,13 @@ static void serve_call(struct ingest *ingest, struct ingest_call *call) {
 		ingest_publish(ingest, call->topic, call->frame->data, call->frame->size);
 		call->rc = 0;
 		break;
+	case INGEST_DETECT:
+		call->rc = ingest_sockets_detect(&ingest->sockets, call->detects);
+		break;
+	case INGEST_KEEP:
+		history_set_keep(ingest->history, call->keep_ns);
+		call->rc = 0;
+		break;
 	}
 }
 

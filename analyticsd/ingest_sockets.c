@@ -79,10 +79,18 @@ static int open_samples(struct ingest_sockets *sockets, const struct ingest_opti
 	return 0;
 }
 
+int ingest_sockets_detect(struct ingest_sockets *sockets, bool detects) {
+	if (sockets->detect != NULL)
+		zmq_close(sockets->detect);
+	sockets->detect = detects ? detector_sender(sockets->context) : NULL;
+	return detects && sockets->detect == NULL ? -ENOMEM : 0;
+}
+
 int ingest_sockets_open(const struct ingest_options *options, void *context, struct ingest_sockets *sockets,
                         struct status *status) {
 	int rc;
 
+	sockets->context = context;
 	sockets->samples = make_socket(context, ZMQ_SUB);
 	sockets->events = make_socket(context, ZMQ_XPUB);
 	sockets->calls = make_socket(context, ZMQ_ROUTER);
@@ -97,8 +105,8 @@ int ingest_sockets_open(const struct ingest_options *options, void *context, str
 		return rc;
 	if (zmq_connect(sockets->questions, INGEST_QUESTIONS) != 0)
 		return -errno;
-	if (options->detects && (sockets->detect = detector_sender(context)) == NULL)
-		return -ENOMEM;
+	if ((rc = ingest_sockets_detect(sockets, options->detects)) < 0)
+		return rc;
 	return zmq_bind(sockets->calls, INGEST_QUEUE) == 0 ? 0 : -errno;
 }
 

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "keys.h"
 #include "lock.h"
+#include "same_file.h"
 #include "service.h"
 #include "state.h"
 #include "supervisor.h"
@@ -140,6 +141,9 @@ struct daemon {
 	struct ingest_options ingest_options;
 	struct service_options service_options;
 	struct alert_settings *alert_settings;
+	struct stat alerts_file; // as it was when it was read; zero without one
+	struct alerts *alerts;
+	void *context;
 };
 
 static int make_data_folder(const char *path, struct status *status) {
@@ -206,6 +210,11 @@ static void set_options(struct daemon *daemon) {
 	};
 }
 
+static int read_alerts(struct daemon *daemon, struct status *status) {
+	(void)stat(daemon->config.alerts, &daemon->alerts_file);
+	return alert_settings_read(daemon->config.alerts, &daemon->alert_settings, status);
+}
+
 static int read_keys(struct daemon *daemon, struct status *status) {
 	const struct config *config = &daemon->config;
 	int rc;
@@ -218,18 +227,74 @@ static int read_keys(struct daemon *daemon, struct status *status) {
 	return config->curve_key[0] != '\0' ? keypair_read(config->curve_key, &daemon->keys, status) : 0;
 }
 
-// At SIGHUP: what can change while the daemon works is the log level.
+// ---- at SIGHUP: what can change while the daemon works
+
+static int call_ingest(const struct daemon *daemon, struct ingest_call *call) {
+	void *caller = ingest_caller(daemon->context);
+	int rc;
+
+	if (caller == NULL)
+		return -ENOMEM;
+	rc = ingest_call(caller, call);
+	zmq_close(caller);
+	return rc;
+}
+
+static int start_alerts(struct daemon *daemon, struct status *status) {
+	struct alerts_options alerts = {daemon->history_path, daemon->state_path, daemon->alert_settings};
+
+	return alerts_start(&alerts, daemon->context, &daemon->metrics, &daemon->alerts, status);
+}
+
+// Its threads begin anew, as after a restart, which interrupts the programs that they run: only for another file.
+static int reload_alerts(struct daemon *daemon, const char *path, struct status *status) {
+	struct ingest_call call = {.task = INGEST_DETECT};
+	struct alert_settings *settings = NULL;
+	struct stat now = {0};
+	int rc;
+
+	(void)stat(path, &now);
+	if (strcmp(path, daemon->config.alerts) == 0 && same_file(&now, &daemon->alerts_file))
+		return 0;
+	if ((rc = alert_settings_read(path, &settings, status)) < 0)
+		return rc;
+	alerts_stop(daemon->alerts);
+	daemon->alerts = NULL;
+	alert_settings_free(daemon->alert_settings);
+	daemon->alert_settings = settings;
+	daemon->alerts_file = (struct stat){0}; // until they run, the file is tried again
+	if ((rc = start_alerts(daemon, status)) < 0) {
+		status_prefix(status, "alerts stand still until the next SIGHUP: ");
+		return rc;
+	}
+	call.detects = !settings->is_off;
+	if ((rc = call_ingest(daemon, &call)) < 0)
+		return rc;
+	snprintf(daemon->config.alerts, sizeof(daemon->config.alerts), "%s", path);
+	daemon->alerts_file = now;
+	log_info("the alerts file was read again");
+	return 0;
+}
+
+static int reload_keep(struct daemon *daemon, const struct config *config) {
+	struct ingest_call call = {.task = INGEST_KEEP, .keep_ns = config->history.keep_ns};
+
+	return call_ingest(daemon, &call);
+}
+
 static void reload(void *context) {
 	struct daemon *daemon = context;
 	struct config config;
-	struct status status = {.code = STATUS_INTERNAL, .message = ""};
+	struct status status = {.code = STATUS_INTERNAL, .message = "out of memory"};
 
-	if (read_settings(&daemon->command_line, &config, &status) < 0) {
+	if (read_settings(&daemon->command_line, &config, &status) < 0 ||
+	    reload_alerts(daemon, config.alerts, &status) < 0 || reload_keep(daemon, &config) < 0) {
 		log_error("settings stay as they are: %s", status.message);
 		return;
 	}
 	log_set_level(config.log);
-	log_info("settings read again: the log level is taken, others change at the next start");
+	log_info("settings read again: log level, alerts and how long history is kept; others change at the "
+	         "next start");
 }
 
 static void say_where(const struct config *config) {
@@ -245,9 +310,6 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 	struct ingest *ingest = NULL;
 	struct service *service = NULL;
 	struct zap *zap = NULL;
-	struct alerts *alerts = NULL;
-	struct alerts_options alerts_options = {daemon->history_path, daemon->state_path,
-	                                        daemon->alert_settings};
 	int lock, rc, number;
 	void *context;
 
@@ -267,7 +329,8 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 		goto out;
 	if ((rc = service_start(&daemon->service_options, context, &daemon->metrics, &service, status)) < 0)
 		goto out;
-	if ((rc = alerts_start(&alerts_options, context, &daemon->metrics, &alerts, status)) < 0)
+	daemon->context = context;
+	if ((rc = start_alerts(daemon, status)) < 0)
 		goto out;
 	keypair_wipe(&daemon->keys); // the sockets have it
 
@@ -275,8 +338,8 @@ static int run(struct daemon *daemon, const sigset_t *signals, struct status *st
 	number = supervise(context, signals, reload, daemon);
 	log_info("stopping on %s", strsignal(number));
 out:
-	alerts_stop(alerts);   // asks the service and calls ingest
-	service_stop(service); // its workers call ingest, so it ends first
+	alerts_stop(daemon->alerts); // asks the service and calls ingest
+	service_stop(service);       // its workers call ingest, so it ends first
 	ingest_stop(ingest);
 	zap_stop(zap);
 	keypair_wipe(&daemon->keys);
@@ -307,7 +370,7 @@ int main(int argc, char **argv) {
 	argp_err_exit_status = EXIT_WRONG_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &daemon.command_line);
 	if (read_settings(&daemon.command_line, &daemon.config, &status) < 0 ||
-	    alert_settings_read(daemon.config.alerts, &daemon.alert_settings, &status) < 0) {
+	    read_alerts(&daemon, &status) < 0) {
 		log_error("%s", status.message);
 		return EXIT_WRONG_USAGE;
 	}

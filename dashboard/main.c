@@ -95,6 +95,7 @@ static int block_signals(void) {
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); // there is nothing to read again
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "same_file.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -153,11 +154,6 @@ struct zap {
 	pthread_t thread;
 };
 
-static bool is_same_file(const struct stat *a, const struct stat *b) {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 // A list that became bad is no reason to let nobody in any more: the last good one stays.
 static void read_again(struct zap *zap) {
 	struct allow_list *list = NULL;
@@ -165,7 +161,7 @@ static void read_again(struct zap *zap) {
 	struct stat now = {0};
 
 	(void)stat(zap->path, &now);
-	if (is_same_file(&now, &zap->list->info) || is_same_file(&now, &zap->bad))
+	if (same_file(&now, &zap->list->info) || same_file(&now, &zap->bad))
 		return;
 	if (allow_list_read(zap->path, &list, &status) < 0) {
 		zap->bad = now;

@@ -14,7 +14,8 @@ struct alerts_options {
 	const struct alert_settings *settings; // must stay
 };
 
-// Service and ingest run already; with alerts off, ingest must not have been told to send rows. Returns 0 or a negative
+// Service and ingest run already, and ingest was told whether it sends rows; where alerts ran before, it must be told
+// after this (INGEST_DETECT). Returns 0 or a negative
 // errno with 'status'.
 int alerts_start(const struct alerts_options *, void *context, struct metrics *, struct alerts **ret,
                  struct status *status);

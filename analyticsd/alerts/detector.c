@@ -456,6 +456,7 @@ static void free_all(struct detector *detector) {
 		return;
 	if (detector->queue != NULL) {
 		drain(detector);
+		(void)zmq_unbind(detector->queue, DETECT_QUEUE); // at once, for the next detector
 		zmq_close(detector->queue);
 	}
 	HASH_ITER (hh, detector->ports, port, next) {

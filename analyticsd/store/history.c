@@ -240,6 +240,11 @@ int history_open_with(const char *path, const struct history_options *options, s
 	return 0;
 }
 
+void history_set_keep(struct history *history, const int64_t keep_ns[N_LEVELS]) {
+	memcpy(history->options.keep_ns, keep_ns, sizeof(history->options.keep_ns));
+	set_defaults(&history->options);
+}
+
 int history_open(const char *path, bool write, struct history **ret, struct status *status) {
 	return history_open_with(path, &(struct history_options){.write = write}, ret, status);
 }

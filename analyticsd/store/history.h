@@ -54,6 +54,9 @@ int history_open(const char *path, bool write, struct history **ret, struct stat
 int history_open_with(const char *path, const struct history_options *, struct history **ret,
                       struct status *status);
 void history_close(struct history *); // NULL is fine; what was not committed is gone
+
+// From now on rows and steps are kept for so long: 'keep_ns' as in the options. The writer's.
+void history_set_keep(struct history *, const int64_t keep_ns[N_LEVELS]);
 DEFINE_CLEANUP(struct history *, history_close)
 
 // ---- writing: between begin and commit

@@ -288,6 +288,7 @@ static int open_server(struct server *server, struct status *status) {
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL); // before ZeroMQ's threads
+	signal(SIGHUP, SIG_IGN); // there is nothing to read again: zap looks at its list itself
 	server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	server->context = zmq_ctx_new();
 	if (server->signal_fd < 0 || server->context == NULL)

@@ -15,7 +15,10 @@ import threading
 
 import pytest
 
+from alerting import Port, active, alerts_file
 from daemon import BINARY, Analyticsd, Publisher
+from gateway import Gateway
+from pathcomp_command import Serve
 from testpmd import build_folder, wait_until
 
 PACKAGING = os.path.join(build_folder(), "packaging")
@@ -82,6 +85,59 @@ def test_a_hangup_takes_the_new_log_level_and_refuses_a_broken_file(sockets):
         daemon.process.send_signal(signal.SIGHUP)
         assert daemon.stop() == 0  # of two signals that wait, the hangup is taken first
         assert "stopping" not in daemon.log
+
+
+def test_a_hangup_takes_another_alerts_file_and_keeps_the_last_good_one(sockets):
+    path, config = os.path.join(sockets, "alerts.conf"), os.path.join(sockets, "analyticsd.conf")
+
+    def reload(text, said):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        before = daemon.log.count(said)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: daemon.log.count(said) > before, said)
+
+    def down():
+        return {alert["object"]: alert["severity"] for alert in active(daemon, rule="link_down")}
+
+    def goes_down(port):
+        name = f"h/{port.publisher.fields['name']}"
+        port.run(3).run(2, up=False)
+        return wait_until(lambda: down().get(name), "its alert")
+
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f"alerts = {path}\n")
+    alerts_file(sockets, "[rule link_down]\noff = yes\n")
+    read = "settings read again"
+    with Analyticsd(sockets, "--config", config) as daemon, Port(daemon, name="p0") as first, \
+            Port(daemon, name="p1") as second, Port(daemon, name="p2") as third, Port(daemon, name="p3") as fourth:
+        first.run(3).run(2, up=False).seen()
+        assert down() == {}
+        reload("[rule link_down]\nseverity = minor\n", read)
+        assert goes_down(second) == "minor"
+        reload("[rule link_down]\nseverity = loud\n", "settings stay as they are")
+        assert "alerts.conf, line 2" in daemon.log
+        assert goes_down(third) == "minor"
+        reload("off = yes\n", read)
+        seen = daemon.metrics()["detect_rows"]
+        fourth.run(20)
+        wait_until(lambda: daemon.metrics()["rows_stored"] == 3 * 5 + 20, "all rows to be stored")
+        assert daemon.metrics()["detect_rows"] == seen
+        reload("[rule link_down]\nseverity = major\n", read)
+        assert goes_down(fourth) == "major"
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: daemon.log.count(read) == 4, "the last reading")
+        assert daemon.log.count("the alerts file was read again") == 3, "not where it is the same"
+        assert daemon.stop() == 0
+
+
+def test_the_services_that_read_nothing_again_go_on_after_a_hangup(sockets):
+    with Analyticsd(sockets) as daemon, Serve(sockets, "--api", daemon.api) as serve, Gateway(daemon, path=serve) as gateway:
+        for process in (serve.process, gateway.process):
+            process.send_signal(signal.SIGHUP)
+        assert serve.ask("Ping")["version"]
+        assert gateway.get("/healthz")
+        assert serve.stop() == 0 and gateway.stop() == 0
 
 
 def test_the_shipped_config_file_has_each_setting_as_a_comment_and_means_the_defaults(sockets):

@@ -226,6 +226,21 @@ Test(keep, levels_are_dropped_apart_and_the_next_one_answers) {
 	history_close(history);
 }
 
+Test(keep, how_long_may_change_while_the_writer_works) {
+	const int64_t keep_ns[N_LEVELS] = {[LEVEL_SECOND] = 7200 * SECOND, [LEVEL_RAW] = 3600 * SECOND};
+
+	open_history((struct history_options){0});
+	write_rows(1, 20000, 100);
+	cr_assert_eq(history_seal(history, &status), 0);
+	maintain_all(writer_ts_ns(20000));
+	cr_assert_eq(count(LEVEL_RAW, 0, PORT_LAST, NULL), 20000);
+	history_set_keep(history, keep_ns);
+	maintain_all(writer_ts_ns(20000));
+	cr_assert_lt(count(LEVEL_RAW, 0, PORT_LAST, NULL), 8300);
+	cr_assert_eq(count(LEVEL_HOUR, 0, PORT_LAST, NULL), 6, "what is not named has its default");
+	history_close(history);
+}
+
 Test(keep, an_old_series_is_not_wiped_and_one_stamp_from_the_future_wipes_nothing) {
 	const struct kpi_point future = {writer_ts_ns(1000) + 10000 * DAY, 1};
 
