@@ -68,20 +68,27 @@ lint: deps
 format:
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
+# Of the daemon: alerts, actions and jobs, whose threads only a whole daemon has
+SANITIZED = integration_alerts integration_actions integration_failures integration_learning
+
 # Criterion exits 0 when a test leaks: a report on disk is what fails here.
 asan: deps
 	@[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@ninja -C build-asan
 	@rm -f build-asan/report.*
 	@ASAN_OPTIONS=log_path=$(CURDIR)/build-asan/report UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-		tools/run-tests build-asan --suite unit --suite property --suite fuzz
+		sh -c 'tools/run-tests build-asan --suite unit --suite property --suite fuzz && \
+			tools/run-tests build-asan $(SANITIZED)'
 	@! cat build-asan/report.* 2>/dev/null
 
-# Criterion does not run under TSan: the races are looked for by plain programs.
+# Criterion does not run under TSan: the races are looked for by plain programs, and in the daemon.
 tsan: deps
 	@[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
 	@ninja -C build-tsan
-	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/stress/tsan.supp:halt_on_error=1 tools/run-tests build-tsan --suite stress
+	@rm -f build-tsan/report.*
+	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/stress/tsan.supp:halt_on_error=1:log_path=$(CURDIR)/build-tsan/report \
+		sh -c 'tools/run-tests build-tsan --suite stress && tools/run-tests build-tsan $(SANITIZED)'
+	@! cat build-tsan/report.* 2>/dev/null
 
 # Longer than a test may take: KILLS of a writer at random moments, SECONDS of readers beside one under ASan
 soak-history: all
