@@ -131,14 +131,8 @@ int64_t query_available(const struct pathcomp_search *search, const struct query
 	return less_spare(query, arc, room_available(query->room, arc));
 }
 
-bool query_passes(const struct pathcomp_search *search, const struct query *query, const struct edge *edge,
-                  bool backward) {
-	uint32_t arc = edge->arc ^ (uint32_t)backward;
-
-	if (search->links.reasons[pathcomp_arc_link(arc)] != 0 || search->nodes.reasons[edge->other] != 0)
-		return false;
-	return query->spare <= 0 ||
-	       less_spare(query, arc, room_available(query->room, arc)) >= query->demand_bps;
+bool query_spares(const struct query *query, uint32_t arc) {
+	return less_spare(query, arc, room_available(query->room, arc)) >= query->demand_bps;
 }
 
 // ---- which engine

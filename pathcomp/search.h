@@ -73,7 +73,16 @@ void search_ban_excluded(struct pathcomp_search *, const struct pathcomp_request
 // must not be taken.
 int64_t query_available(const struct pathcomp_search *, const struct query *, uint32_t arc);
 
-bool query_passes(const struct pathcomp_search *, const struct query *, const struct edge *, bool backward);
+// Does a share of the total stay free as well?
+bool query_spares(const struct query *, uint32_t arc);
+
+// What a filtered query asks of an edge that is free enough.
+static inline bool query_passes(const struct pathcomp_search *search, const struct query *query,
+                                const struct edge *edge, bool backward) {
+	if ((search->links.reasons[pathcomp_arc_link(edge->arc)] | search->nodes.reasons[edge->other]) != 0)
+		return false;
+	return query->spare <= 0 || query_spares(query, edge->arc ^ (uint32_t)backward);
+}
 
 // May the edge at 'i' be taken away from its node (to it, when 'backward')?
 static inline bool query_fits(const struct pathcomp_search *search, const struct query *query, uint32_t i,
