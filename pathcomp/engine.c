@@ -17,9 +17,6 @@
 
 #define NONE UINT32_MAX
 
-// So small a search is over before a flood could tell that it is in vain.
-#define FLOOD_AFTER 8
-
 static void engine_free(struct engine *engine) {
 	if (engine == NULL)
 		return;

@@ -55,6 +55,9 @@ struct record {
 // A search takes some stamps, so that nothing is reset between searches.
 enum { REACHED, ON_BEST_PATH, FLOODED, FLOODED_RESIDUAL, N_STAMPS };
 
+// So small a search is over before a flood from its goal could tell that it is in vain.
+#define FLOOD_AFTER 8
+
 struct engine {
 	const struct pathcomp_graph *graph;
 	uint32_t stamp; // of what the search at hand reaches

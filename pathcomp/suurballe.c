@@ -213,7 +213,7 @@ static int flow(struct residual *residual) {
 	struct heap *heap = &residual->run.engine->heaps[FROM_SOURCE];
 	const struct query *query = residual->run.query;
 	span best = LENGTH_INFINITE;
-	size_t head = 0;
+	size_t head = 0, n_settled = 0;
 	int rc;
 
 	heap->n = 0;
@@ -231,7 +231,8 @@ static int flow(struct residual *residual) {
 			continue;
 		}
 		settle(residual, entry.item, entry.key);
-		if (best == LENGTH_INFINITE && (rc = flood_on(residual, &head)) != 0)
+		if (best == LENGTH_INFINITE && ++n_settled > FLOOD_AFTER &&
+		    (rc = flood_on(residual, &head)) != 0)
 			return rc;
 	}
 	if (heap->failed || residual->run.failed)
