@@ -134,14 +134,17 @@ static int64_t weigh_whole(const struct pathcomp_room *room, uint32_t arc) {
 static inline int64_t weigh_arc(const struct pathcomp_room *room, uint32_t arc) {
 	const struct pathcomp_capacity *capacity = &room->capacities[arc];
 	bool forecast = !isnan(capacity->forecast_gbps);
+	int64_t available_bps;
 
 	if (capacity->state != STATE_UP || capacity->n_series > 0 || isnan(capacity->total_gbps) ||
 	    (!forecast && isnan(capacity->current_gbps)) || !ledger_is_empty(room->ledger, arc) ||
 	    !graph_has_arc(room->graph, arc))
 		return weigh_whole(room, arc);
-	return whole_bps(capacity->total_gbps) -
-	       whole_bps(forecast ? capacity->forecast_gbps : capacity->current_gbps) -
-	       whole_bps(capacity->reserved_gbps);
+	available_bps = whole_bps(capacity->total_gbps) -
+	                whole_bps(forecast ? capacity->forecast_gbps : capacity->current_gbps);
+	if (capacity->reserved_gbps != 0) // mostly there is nothing, and that is foreseen
+		available_bps -= whole_bps(capacity->reserved_gbps);
+	return available_bps;
 }
 
 static void fill(struct pathcomp_room *room) {
