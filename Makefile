@@ -50,7 +50,7 @@ bench-dashboard: deps all
 	@/usr/bin/python3 tests/bench/bench_dashboard.py --build $(BUILD) $(ARGS)
 
 # igraph, LEMON and Boost take part when they are installed (libigraph-dev liblemon-dev libboost-graph-dev);
-# ARGS="--large FILE..." adds half a million nodes, and topologies of your own
+# ARGS="--large FILE..." adds half a million nodes, and topologies of your own; "--files FILE..." only those
 bench-path: all
 	@ninja -C $(BUILD) tests/bench/bench_path >/dev/null && $(BUILD)/tests/bench/bench_path $(ARGS)
 

@@ -1,7 +1,9 @@
 // Paths against igraph, LEMON and Boost in one run: the same pairs, in turns, the path built by all, answers
 // compared; setup apart. Medians over rounds, with the spread from the first to the third quartile.
 //
-//   bench_path [--large] [FILE...]     FILE: any topology that pathcomp reads
+//   bench_path [--large | --files] [FILE...]     FILE: any topology that pathcomp reads
+//
+// --large adds the generated ones of 100,000 nodes and more, --files leaves out all that are generated.
 //
 // SPDX-License-Identifier: MIT
 #include "bench_path_peers.h"
@@ -421,14 +423,15 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-	bool large = argc > 1 && strcmp(argv[1], "--large") == 0;
+	bool large = argc > 1 && strcmp(argv[1], "--large") == 0,
+	     files = argc > 1 && strcmp(argv[1], "--files") == 0;
 	int failed = 0;
 
 	if (N_PEERS < 3)
 		printf("some of igraph, LEMON and Boost are not installed (libigraph-dev liblemon-dev "
 		       "libboost-graph-dev): "
 		       "left out\n");
-	for (int i = large ? 2 : 1; i < argc; i++) {
+	for (int i = large || files ? 2 : 1; i < argc; i++) {
 		struct world w = {0};
 
 		state = 1;
@@ -436,7 +439,7 @@ int main(int argc, char **argv) {
 			return 1;
 		failed |= measure(&w);
 	}
-	for (size_t i = 0; i < sizeof(generated) / sizeof(generated[0]); i++) {
+	for (size_t i = 0; i < sizeof(generated) / sizeof(generated[0]) && !files; i++) {
 		struct world w = {0};
 
 		if (generated[i].large && !large)
