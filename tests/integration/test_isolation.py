@@ -247,8 +247,28 @@ class SmallDisk(Analyticsd):
         os.unlink(self.inside("filler"))
 
 
+needs_a_disk = pytest.mark.skipif(why_no_disk_of_its_own() is not None, reason=str(why_no_disk_of_its_own()))
+
+
+@needs_a_disk
+@pytest.mark.parametrize("what", ["", "history.db", "state.db"])
+def test_what_cannot_be_written_is_said_at_once(sockets, what):
+    with Analyticsd(sockets) as daemon:
+        assert daemon.stop() == 0
+        path = os.path.join(daemon.data, what)
+        before = pathlib.Path(daemon.data, "history.db").read_bytes()
+        mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
+        told = subprocess.run(["unshare", *UNSHARE, "sh", "-c", mount, "sh", path, *daemon._argv], capture_output=True,
+                              text=True, timeout=60, check=False)
+        assert told.returncode == 1 and path in told.stderr, told.stderr
+        assert re.search("Read-only file system|cannot be written", told.stderr), told.stderr
+        assert pathlib.Path(daemon.data, "history.db").read_bytes() == before
+        daemon.start()
+        assert daemon.stop() == 0
+
+
 @needs_testpmd
-@pytest.mark.skipif(why_no_disk_of_its_own() is not None, reason=str(why_no_disk_of_its_own()))
+@needs_a_disk
 def test_storing_goes_on_by_itself_when_a_full_disk_has_room_again(sockets):
     with SmallDisk(sockets, 24) as daemon, plugin_of(daemon) as testpmd:
         wait_until(lambda: len(sources(daemon)) == len(PORTS), "rows of each port")
