@@ -24,9 +24,16 @@ struct state {
 	uint32_t steps; // to the target on shortest residual paths; NONE: on none, as far as is known
 };
 
+// Of a node: run_rest(), which is asked for often.
+struct rest {
+	span at;
+	uint32_t seen; // the engine's stamp of the search that asked first
+};
+
 // What is kept from pair to pair, so that nothing of the size of the graph is written for each.
 struct pair_memory {
 	struct state *states;      // two of each node: 2 * node + OUT or IN
+	struct rest *rests;        // of each node
 	uint32_t *next, *before;   // arcs of the first path that leave and enter a node, NONE elsewhere
 	uint32_t *aside;           // another arc of the pair that leaves a node
 	struct numbers first, way; // arcs of the first path; of the residual one, from the target
@@ -36,6 +43,7 @@ void pair_memory_free(struct pair_memory *memory) {
 	if (memory == NULL)
 		return;
 	free(memory->states);
+	free(memory->rests);
 	free(memory->next);
 	free(memory->before);
 	free(memory->aside);
@@ -54,11 +62,12 @@ static struct pair_memory *pair_memory_of(struct pathcomp_search *search) {
 	if (memory == NULL)
 		return NULL;
 	memory->states = calloc(2 * n, sizeof(*memory->states));
+	memory->rests = calloc(n, sizeof(*memory->rests));
 	memory->next = malloc(n * sizeof(*memory->next));
 	memory->before = malloc(n * sizeof(*memory->before));
 	memory->aside = malloc(n * sizeof(*memory->aside));
-	if (memory->states == NULL || memory->next == NULL || memory->before == NULL ||
-	    memory->aside == NULL) {
+	if (memory->states == NULL || memory->rests == NULL || memory->next == NULL ||
+	    memory->before == NULL || memory->aside == NULL) {
 		pair_memory_free(memory);
 		return NULL;
 	}
@@ -102,6 +111,14 @@ static int take_first(struct residual *residual, const struct pathcomp_path *fir
 	return 0;
 }
 
+static span rest_of(struct residual *residual, uint32_t node) {
+	struct rest *rest = &residual->memory->rests[node];
+
+	if (rest->seen != residual->run.engine->stamp)
+		*rest = (struct rest){run_rest(&residual->run, node), residual->run.engine->stamp};
+	return rest->at;
+}
+
 static bool is_inner(const struct residual *residual, uint32_t node) {
 	return residual->memory->next[node] != NONE && residual->memory->before[node] != NONE;
 }
@@ -129,7 +146,7 @@ static bool goes_aside(const struct residual *residual, uint32_t node, const str
 static void leave(struct residual *residual, uint32_t node, span at) {
 	struct run *run = &residual->run;
 	const struct pathcomp_graph *graph = run->engine->graph;
-	span whole = at - run_rest(run, node);
+	span whole = at - rest_of(residual, node);
 
 	for (uint32_t i = graph->first[node]; i < graph->first[node + 1]; i++) {
 		const struct edge *edge = &graph->edges[i];
@@ -138,7 +155,7 @@ static void leave(struct residual *residual, uint32_t node, span at) {
 
 		if (!goes_aside(residual, node, edge) || !query_fits(run->search, run->query, i, false))
 			continue;
-		rest = run_rest(run, other);
+		rest = rest_of(residual, other);
 		if (rest != LENGTH_INFINITE)
 			reach(residual, state_at(residual, other),
 			      whole + edge_length(graph, edge, &run->measure) + rest);
@@ -256,8 +273,8 @@ static bool is_tight(struct residual *residual, uint32_t from, uint32_t to, cons
 	if (edge == NULL)
 		return left->at == right->at;
 	return left->at + edge_length(residual->run.engine->graph, edge, &residual->run.measure) +
-	               run_rest(&residual->run, to / 2) ==
-	       right->at + run_rest(&residual->run, from / 2);
+	               rest_of(residual, to / 2) ==
+	       right->at + rest_of(residual, from / 2);
 }
 
 // Notes that 'from' is a step before 'to', if that is the shortest way on and nothing nearer was noted.
