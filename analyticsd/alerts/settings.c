@@ -83,14 +83,14 @@ static int parse_number(void *base, const struct setting *setting, const char *t
 	return rc < 0 ? rc : set_number(base, setting, value);
 }
 
-// Returns 0, -ENOENT for an unknown name, or -EINVAL.
+// Returns 0, -ENOKEY for an unknown name, or -EINVAL.
 static int set_by_table(void *base, const struct setting *table, size_t n, const char *name,
                         const char *value) {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(table[i].name, name) == 0)
 			return parse_number(base, &table[i], value);
 	}
-	return -ENOENT;
+	return -ENOKEY;
 }
 
 // ---- rules
@@ -260,10 +260,10 @@ static int set_in(struct alert_settings *settings, const char *section, const ch
 	if (section[0] == '\0')
 		return set_by_table(settings, general, sizeof(general) / sizeof(general[0]), name, value);
 	if (strncmp(section, "rule ", 5) == 0)
-		return rule_find(section + 5, &rule) < 0 ? -ENOENT
+		return rule_find(section + 5, &rule) < 0 ? -ENOKEY
 		                                         : set_rule(&settings->rules[rule], name, value);
 	if (strncmp(section, "action ", 7) != 0 || section[7] == '\0')
-		return -ENOENT;
+		return -ENOKEY;
 	action = get_action(settings, section + 7);
 	return action != NULL ? set_action(action, name, value) : -ENOMEM;
 }
@@ -274,12 +274,12 @@ static int take_line(void *context, const char *section, const char *name, const
 	reading->rc = set_in(reading->settings, section, name, value);
 	if (reading->rc == 0)
 		return 1;
-	if (reading->rc == -ENOENT)
+	if (reading->rc == -ENOKEY)
 		status_set(reading->status, STATUS_INVALID_ARGUMENT,
 		           "[%s] %s: no such section, rule or setting", section, name);
 	else
-		status_set(reading->status, STATUS_INVALID_ARGUMENT, "[%s] %s = %s: not a value of it",
-		           section, name, value);
+		status_set(reading->status, STATUS_INVALID_ARGUMENT, "[%s] %s = %s: %s", section, name, value,
+		           reading->rc == -EINVAL ? "not a value of it" : strerror(-reading->rc));
 	return 0;
 }
 

@@ -169,6 +169,7 @@ def test_what_waited_is_done_after_a_restart_and_programs_are_not_run_twice(sock
     ("[action a]\nprogram = ls\n", "absolute"),
     ("[action a]\nrules = errors\n", "one of program and webhook"),
     ("[action a]\nwebhook = ftp://x/\n", "line 2"),
+    ("[action a]\nsecret_file = /does/not/exist\n", "line 2: [action a] secret_file = /does/not/exist: No such file"),
     ("utilization = nan\n", "line 1"),
     ("[action a]\nrules = errors, nothing\n", "line 2"),
 ])
