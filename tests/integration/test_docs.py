@@ -20,7 +20,7 @@ from testpmd import build_folder
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(build_folder())
 PROGRAMS = ("analyticsd", "analyticsd/ctl", "pathcomp", "dashboard", "dashboard/top")
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", ROOT / "tests/fuzz/README.md", *(ROOT / "docs").glob("*.md")])
 WITH_COMMANDS = [path for path in DOCUMENTS if "```sh" in path.read_text(encoding="utf-8")]
 DEADLINE = 240.0  # of a document
 
@@ -32,6 +32,11 @@ PRELUDE = """
 curl() { command curl --silent --show-error --fail --retry 30 --retry-connrefused --retry-delay 1 "$@"; }
 ended() { [ "$1" = "$2" ] || { echo "$3: exit status $1 for $2" >&2; exit 99; }; }
 """
+
+
+def name_of(path):
+    """Of a document, among the others."""
+    return str(path.relative_to(ROOT))
 
 
 def blocks(path):
@@ -97,10 +102,10 @@ def run(path, folder, environment):
     return said
 
 
-@pytest.mark.parametrize("path", [path for path in WITH_COMMANDS if blocks(path)], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in WITH_COMMANDS if blocks(path)], ids=name_of)
 def test_commands_of_a_document_do_what_it_says(path, sockets):
     folder = pathlib.Path(sockets)
-    if path.name == "README.md":  # it starts everything itself
+    if path == ROOT / "README.md":  # it starts everything itself
         said = run(path, folder, {})
         assert "blocked (capacity)" in said and "linkcast_link_forecast_used_bits_per_second" in said
         assert (folder / "forecast.svg").stat().st_size > 5000
@@ -117,7 +122,7 @@ def test_commands_of_a_document_do_what_it_says(path, sockets):
         assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_commands_stand_where_they_are_run_or_excused(path):
     text = path.read_text(encoding="utf-8")
     assert not OUR_COMMAND.findall(text)
