@@ -1,4 +1,4 @@
-// document.h: what codec.c and json.c share: a parsed map whose memory is one msgpack zone.
+// document.h: what document.c, codec.c and json.c share: a parsed map whose memory is one msgpack zone.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -13,6 +13,9 @@ struct document {
 };
 
 int document_new(struct document **ret);
+
+// What is wrong with a text, or with an id, of 'size' bytes; NULL when nothing is.
+const char *text_fault(const char *text, size_t size, bool is_id);
 
 // One map, as document_read() does, or with every defect told; texts are copied into the document. 'where' goes before each
 // defect ("links[3]."); 'body' gets what is good of a map with defects, without its lists.
