@@ -373,7 +373,7 @@ static int write_long(const char *path, size_t n_rows) {
 	                        .names = (const char **)workload_names,
 	                        .n_names = WORKLOAD_COUNTERS,
 	                        .rows = rows[0]};
-	double ms[9];
+	double ms[9], cpu_ms[9];
 	uint64_t sum = 0;
 
 	workload_init(&workload, SEED);
@@ -393,16 +393,20 @@ static int write_long(const char *path, size_t n_rows) {
 	history_close(subject.history);
 	must(history_open(path, false, &subject.history, &status), &status);
 	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
+		double begin = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
 		int64_t start_ns = clock_mono_ns();
 
 		if (read_ours(subject.history, 0, WORKLOAD_START_NS, INT64_MAX, &sum) != n_rows)
 			fail("read", "another number of points than were written");
 		ms[i] = (double)(clock_mono_ns() - start_ns) / 1e6;
+		cpu_ms[i] = (cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - begin) * 1e3;
 	}
 	close_subject(&subject);
 	qsort(ms, sizeof(ms) / sizeof(ms[0]), sizeof(ms[0]), compare_reals);
-	printf("{\"points\": %zu, \"read_ms\": %.3f, \"bytes\": %.0f}\n", n_rows,
-	       ms[sizeof(ms) / sizeof(ms[0]) / 2], size_of(path, ""));
+	qsort(cpu_ms, sizeof(cpu_ms) / sizeof(cpu_ms[0]), sizeof(cpu_ms[0]), compare_reals);
+	printf("{\"points\": %zu, \"read_ms\": %.3f, \"read_cpu_ms\": %.3f, \"bytes\": %.0f}\n", n_rows,
+	       ms[sizeof(ms) / sizeof(ms[0]) / 2], cpu_ms[sizeof(cpu_ms) / sizeof(cpu_ms[0]) / 2],
+	       size_of(path, ""));
 	return 0;
 }
 

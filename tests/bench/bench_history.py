@@ -295,7 +295,7 @@ def main():
         print("ten weeks at 1 Hz of one port")
         with bench.file("long.db") as path:
             long = bench.run("long", path, 6048000)
-        say(f"one counter's {long['points']} points in {long['read_ms']:.3g} ms, warm", "100")
+        say(f"one counter's {long['points']} points in {long['read_ms']:.3g} ms, warm ({long['read_cpu_ms']:.3g} ms of CPU)", "100")
 
         print("recovery of an unsealed tail, CPU-us a row")
         times = []
