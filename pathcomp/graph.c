@@ -27,15 +27,15 @@
 #define LARGE_BYTES (4 << 20)
 
 void *lines_new(size_t n, size_t size) {
-	size_t bytes = (n * size + LINE_BYTES) / LINE_BYTES * LINE_BYTES;
+	size_t bytes = n * size, page = (size_t)sysconf(_SC_PAGESIZE);
 	bool large = bytes >= LARGE_BYTES;
-	void *table = aligned_alloc(large ? (size_t)sysconf(_SC_PAGESIZE) : LINE_BYTES, bytes);
+	void *lines;
 
-	if (table == NULL)
+	if (posix_memalign(&lines, large ? page : LINE_BYTES, bytes) != 0)
 		return NULL;
 	if (large)
-		(void)madvise(table, bytes, MADV_HUGEPAGE);
-	return memset(table, 0, bytes);
+		(void)madvise(lines, bytes, MADV_HUGEPAGE);
+	return memset(lines, 0, bytes);
 }
 
 static const char *node_id(const struct topology *topology, uint32_t i) {
