@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "csvtext.h"
+#include "kpi_pages.h"
 #include "options.h"
 
 #include <errno.h>
@@ -72,29 +73,25 @@ static void print_point(const struct kpi_query *query, const struct kpi_point *p
 	printf(",%s\n", choice_word(&directions_choices, query->direction));
 }
 
-// One page; *ret_next is -1 at the end.
-static int export_kpi_page(struct ctl *ctl, const struct kpi_query *query, int64_t *ret_next,
-                           struct status *status) {
-	CLEANUP(document_closep) struct document *document = NULL;
-	struct kpi_series page;
-	int rc;
+struct printing {
+	const struct kpi_query *query;
+	bool begun;
+};
 
-	if ((rc = ctl_call(ctl, OP_QUERY_KPI, query, &page, &document, status)) < 0)
-		return rc;
-	if (query->page == 0)
+static int print_points(void *context, const struct kpi_point *points, size_t n) {
+	struct printing *printing = context;
+
+	if (!printing->begun)
 		puts("timestamp_unix,value,link,direction");
-	for (size_t i = 0; i < page.n_samples; i++)
-		print_point(query, &page.samples[i]);
-	*ret_next = -1;
-	if (!HAS(&page, kpi_series, next_page))
-		return 0;
-	return page_after(query->page, page.next_page, ret_next, status);
+	printing->begun = true;
+	for (size_t i = 0; i < n; i++)
+		print_point(printing->query, &points[i]);
+	return 0;
 }
 
 static int export_link(struct ctl *ctl, const struct export_arguments *arguments, struct status *status) {
 	struct kpi_query query;
-	int64_t next = 0;
-	int rc;
+	struct printing printing = {.query = &query};
 
 	kpi_query_init(&query);
 	query.link_id = arguments->link;
@@ -106,12 +103,7 @@ static int export_link(struct ctl *ctl, const struct export_arguments *arguments
 	query.value = arguments->kpi_value;
 	if (arguments->step_seconds > 0)
 		SET(&query, kpi_query, step_seconds, arguments->step_seconds);
-	while (next >= 0) {
-		query.page = next;
-		if ((rc = export_kpi_page(ctl, &query, &next, status)) < 0)
-			return rc;
-	}
-	return 0;
+	return kpi_pages(ctl, &query, print_points, &printing, status);
 }
 
 // ---- ports

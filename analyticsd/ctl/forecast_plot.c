@@ -3,6 +3,7 @@
 #include "forecast_plot.h"
 
 #include "clock.h"
+#include "kpi_pages.h"
 #include "plot.h"
 #include "text.h"
 
@@ -33,11 +34,15 @@ static struct span span_of(const struct link_forecast *forecast) {
 	return span;
 }
 
+static int add_points(void *context, const struct kpi_point *points, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		plot_add(context, &(struct plot_point){points[i].ts_ns, points[i].gbps, NAN, NAN, NAN});
+	return 0;
+}
+
 static int add_used(struct ctl *ctl, const struct link_forecast *forecast, const struct span *span,
                     struct plot *plot, struct status *status) {
 	struct kpi_query query;
-	int64_t next = 0;
-	int rc = 0;
 
 	kpi_query_init(&query);
 	query.link_id = forecast->link_id;
@@ -45,22 +50,7 @@ static int add_used(struct ctl *ctl, const struct link_forecast *forecast, const
 	query.from_ns = span->from_ns;
 	query.to_ns = span->to_ns;
 	SET(&query, kpi_query, step_seconds, span->step_seconds);
-	while (next >= 0) {
-		CLEANUP(document_closep) struct document *document = NULL;
-		struct kpi_series page;
-
-		query.page = next;
-		if ((rc = ctl_call(ctl, OP_QUERY_KPI, &query, &page, &document, status)) < 0)
-			return rc;
-		for (size_t i = 0; i < page.n_samples; i++)
-			plot_add(plot, &(struct plot_point){page.samples[i].ts_ns, page.samples[i].gbps, NAN,
-			                                    NAN, NAN});
-		next = -1;
-		if (HAS(&page, kpi_series, next_page) &&
-		    (rc = page_after(query.page, page.next_page, &next, status)) < 0)
-			return rc;
-	}
-	return 0;
+	return kpi_pages(ctl, &query, add_points, plot, status);
 }
 
 static int draw(const struct link_forecast_query *query, const struct link_forecast *forecast,

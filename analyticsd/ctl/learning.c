@@ -4,6 +4,7 @@
 
 #include "cells.h"
 #include "clock.h"
+#include "kpi_pages.h"
 #include "progress.h"
 #include "seriesfile.h"
 #include "text.h"
@@ -78,31 +79,21 @@ static void gathered_fini(struct gathered *gathered) {
 	free(gathered->points);
 }
 
-static int gather_page(struct ctl *ctl, struct kpi_query *query, struct gathered *gathered, int64_t *ret_next,
-                       struct status *status) {
-	CLEANUP(document_closep) struct document *document = NULL;
-	struct kpi_series page;
-	int rc;
+static int take_points(void *context, const struct kpi_point *points, size_t n) {
+	struct gathered *gathered = context;
 
-	if ((rc = ctl_call(ctl, OP_QUERY_KPI, query, &page, &document, status)) < 0)
-		return rc;
-	if (page.n_samples > 0) {
-		if (array_grow((void **)&gathered->points, gathered->n, page.n_samples,
-		               sizeof(*page.samples)) < 0)
-			return -ENOMEM;
-		memcpy(gathered->points + gathered->n, page.samples, page.n_samples * sizeof(*page.samples));
-		gathered->n += page.n_samples;
-	}
-	*ret_next = -1;
-	if (!HAS(&page, kpi_series, next_page))
+	if (n == 0)
 		return 0;
-	return page_after(query->page, page.next_page, ret_next, status);
+	if (array_grow((void **)&gathered->points, gathered->n, n, sizeof(*points)) < 0)
+		return -ENOMEM;
+	memcpy(gathered->points + gathered->n, points, n * sizeof(*points));
+	gathered->n += n;
+	return 0;
 }
 
 static int gather(const struct learn_arguments *arguments, struct lagged_series *ret, struct status *status) {
 	CLEANUP(gathered_fini) struct gathered gathered = {0};
 	struct kpi_query query;
-	int64_t next = 0;
 	int rc;
 
 	kpi_query_init(&query);
@@ -113,11 +104,8 @@ static int gather(const struct learn_arguments *arguments, struct lagged_series 
 	query.to_ns = arguments->to_ns < INT64_MAX
 	                      ? arguments->to_ns
 	                      : arguments->ctl->now_ns + (LIMIT_FUTURE_SECONDS + 1) * NS_PER_SECOND;
-	while (next >= 0) {
-		query.page = next;
-		if ((rc = gather_page(arguments->ctl, &query, &gathered, &next, status)) < 0)
-			return rc;
-	}
+	if ((rc = kpi_pages(arguments->ctl, &query, take_points, &gathered, status)) < 0)
+		return rc;
 	if (gathered.n == 0)
 		return status_set(status, STATUS_FAILED_PRECONDITION, "%s: no history", arguments->link);
 	if ((rc = lagged_from_points(gathered.points, gathered.n, arguments->step_seconds, ret, status)) < 0)
