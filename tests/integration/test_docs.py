@@ -141,6 +141,20 @@ def test_messages_that_are_explained_exist():
         assert re.search(pattern, sources), message
 
 
+def test_the_alerts_file_of_its_page_is_taken_and_has_every_setting(sockets):
+    text = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
+    lines = [line[4:] for line in text[text.index("## The alerts file"):].splitlines() if line.startswith("    ")]
+    names = re.findall(r'^\s+\{"(\w+)", [A-Z]+, (?:AT\(|offsetof)', (ROOT / "analyticsd/alerts/settings.c").read_text(encoding="utf-8"), re.M)
+    assert len(names) > 15
+    assert set(names) <= {line.split(" =")[0] for line in lines}
+    secret, path = pathlib.Path(sockets) / "secret", pathlib.Path(sockets) / "alerts.conf"
+    secret.write_text("correct horse\n", encoding="utf-8")
+    path.write_text("\n".join(lines).replace("/etc/linkcast/hook.secret", str(secret))
+                    .replace("/usr/share/linkcast/actions", str(ROOT / "packaging/actions")) + "\n", encoding="utf-8")
+    with Analyticsd(sockets, "--alerts", str(path)) as daemon:
+        assert daemon.stop() == 0
+
+
 def test_links_between_documents_lead_somewhere():
     for path in DOCUMENTS:
         for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", path.read_text(encoding="utf-8")):
