@@ -96,14 +96,20 @@ static void audit_service(const struct call *call, const struct service_terms *t
 
 static int answer_service(struct call *call) {
 	CLEANUP(answer_fini) struct answer answer = {0};
+	CLEANUP(documents_fini) struct documents documents = {0};
 	struct service_terms terms;
 	struct path_query query;
+	struct service_wish wish = {&query, &terms, false};
 	int rc;
 
 	if ((rc = document_read(call->document, &service_terms_message, &terms, call->status)) < 0 ||
 	    (rc = read_query(call, &query)) < 0)
 		return rc;
-	rc = services_request(&call->server->snapshots, &query, &terms, &answer, call->status);
+	if (terms.service_id != NULL &&
+	    (rc = services_complete(&call->server->snapshots, terms.service_id, &query, &documents,
+	                            &wish.keeps_end, call->status)) < 0)
+		return rc;
+	rc = services_request(&call->server->snapshots, &wish, &answer, call->status);
 	audit_service(call, &terms, &answer, rc);
 	return rc < 0 ? rc : reply_answer(call, &answer);
 }

@@ -46,11 +46,12 @@ static int print_reply(const struct service_options *given, const struct answer 
 	return print_answer(answer, stdout);
 }
 
-static int admit(const struct service_options *given, struct snapshots *snapshots, struct path_query *query,
-                 struct status *status) {
+static int admit(const struct service_options *given, struct snapshots *snapshots,
+                 const struct path_query *query, bool keeps_end, struct status *status) {
 	CLEANUP(answer_fini) struct answer answer = {0};
 	struct path_query complete = answer_complete(query, &given->ask.options);
-	int rc = services_request(snapshots, &complete, &given->terms, &answer, status);
+	int rc = services_request(snapshots, &(struct service_wish){&complete, &given->terms, keeps_end},
+	                          &answer, status);
 
 	if (rc < 0)
 		return rc;
@@ -60,17 +61,16 @@ static int admit(const struct service_options *given, struct snapshots *snapshot
 }
 
 static int request(const struct service_options *given, struct snapshots *snapshots, struct status *status) {
-	struct path_query query = given->ask.query;
-
-	return admit(given, snapshots, &query, status);
+	return admit(given, snapshots, &given->ask.query, false, status);
 }
 
 static int change(const struct service_options *given, struct snapshots *snapshots, struct status *status) {
 	CLEANUP(documents_fini) struct documents documents = {0};
 	struct path_query query = given->ask.query;
-	int rc = services_complete(snapshots, given->service_id, &query, &documents, status);
+	bool keeps_end = false;
+	int rc = services_complete(snapshots, given->service_id, &query, &documents, &keeps_end, status);
 
-	return rc < 0 ? rc : admit(given, snapshots, &query, status);
+	return rc < 0 ? rc : admit(given, snapshots, &query, keeps_end, status);
 }
 
 static int release(const struct service_options *given, struct snapshots *snapshots, struct status *status) {

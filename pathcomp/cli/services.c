@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "services.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -77,8 +79,9 @@ int services_find(struct snapshots *snapshots, const char *service_id, bool deci
 }
 
 int services_complete(struct snapshots *snapshots, const char *service_id, struct path_query *query,
-                      struct documents *documents, struct status *status) {
+                      struct documents *documents, bool *ret_keeps_end, struct status *status) {
 	struct service_view service = {0};
+	int64_t start_ns = snapshots->options->now_ns;
 	int rc = services_find(snapshots, service_id, false, documents, &service, status);
 
 	if (rc < 0)
@@ -94,13 +97,22 @@ int services_complete(struct snapshots *snapshots, const char *service_id, struc
 		SET(query, path_query, gbps, service.gbps);
 	if (!HAS(query, path_query, quantile))
 		SET(query, path_query, quantile, service.quantile);
-	if (!HAS(query, path_query, duration_seconds) && HAS(&service, service_view, end_ns)) {
-		int64_t now_ns = snapshots->options->now_ns;
-		int64_t start_ns = service.start_ns > now_ns ? service.start_ns : now_ns;
+	if (query->start != NULL) {
+		if (text_to_time_ns(query->start, start_ns, &start_ns) < 0)
+			return status_set(status, STATUS_INVALID_ARGUMENT,
+			                  "start: '%.100s' is no time (RFC 3339, +6h, or ns)", query->start);
+	} else if (service.start_ns > start_ns) {
+		char *start = document_alloc(documents->list[documents->n - 1], TIME_TEXT_SIZE);
 
-		if (service.end_ns > start_ns)
-			SET(query, path_query, duration_seconds, (double)(service.end_ns - start_ns) / 1e9);
+		if (start == NULL)
+			return -ENOMEM;
+		text_from_time_ns(service.start_ns, start);
+		query->start = start;
+		start_ns = service.start_ns;
 	}
+	*ret_keeps_end = !HAS(query, path_query, duration_seconds) && HAS(&service, service_view, end_ns);
+	if (*ret_keeps_end && service.end_ns > start_ns)
+		SET(query, path_query, duration_seconds, (double)(service.end_ns - start_ns) / 1e9);
 	query->topology_id = service.topology_id;
 	return 0;
 }
@@ -223,8 +235,9 @@ static int list_links(struct answer *answer, struct reserve_request *ret) {
 }
 
 static void copy_terms(const struct snapshots *snapshots, const struct answer *answer,
-                       const struct service_terms *terms, struct reserve_request *ret) {
-	const struct path_query *query = answer->query;
+                       const struct service_wish *wish, struct reserve_request *ret) {
+	const struct path_query *query = wish->query;
+	const struct service_terms *terms = wish->terms;
 	int mode = HAS(query, path_query, forecaster)       ? query->forecaster
 	           : snapshots->options->forecaster_enabled ? FORECASTER_AUTO
 	                                                    : FORECASTER_OFF;
@@ -243,13 +256,13 @@ static void copy_terms(const struct snapshots *snapshots, const struct answer *a
 	SET(ret, reserve_request, unknown, query->unknown);
 	if (query->start != NULL)
 		SET(ret, reserve_request, start_ns, answer->outlook->window.from_ns);
-	if (HAS(query, path_query, duration_seconds))
+	if (HAS(query, path_query, duration_seconds) && !wish->keeps_end)
 		SET(ret, reserve_request, duration_seconds, query->duration_seconds);
 	if (HAS(query, path_query, max_utilization))
 		SET(ret, reserve_request, max_utilization, query->max_utilization);
 }
 
-static int reserve(struct snapshots *snapshots, struct answer *answer, const struct service_terms *terms,
+static int reserve(struct snapshots *snapshots, struct answer *answer, const struct service_wish *wish,
                    const char *request_id, struct status *status) {
 	CLEANUP(documents_fini) struct documents documents = {0};
 	CLEANUP(freep) char *evidence = NULL;
@@ -260,7 +273,7 @@ static int reserve(struct snapshots *snapshots, struct answer *answer, const str
 
 	reserve_request_init(&request);
 	request.request_id = request_id;
-	copy_terms(snapshots, answer, terms, &request);
+	copy_terms(snapshots, answer, wish, &request);
 	if ((rc = list_links(answer, &request)) < 0 ||
 	    (rc = message_to_json(&path_answer_message, &answer->message, false, &evidence)) < 0)
 		return rc;
@@ -268,7 +281,7 @@ static int reserve(struct snapshots *snapshots, struct answer *answer, const str
 		request.evidence = evidence;
 	if ((rc = origin_call(snapshots->origin, OP_RESERVE, &request, &reply, &documents, status)) < 0)
 		return rc;
-	if (terms->dry_run)
+	if (wish->terms->dry_run)
 		SET(&answer->message, path_answer, dry_run, true);
 	if (reply.service_id == NULL)
 		return 0;
@@ -293,8 +306,10 @@ static int hold(struct answer *answer, const struct service_terms *terms) {
 	return rc;
 }
 
-static int compute(struct snapshots *snapshots, const struct path_query *query,
-                   const struct service_terms *terms, struct answer *ret, struct status *status) {
+static int compute(struct snapshots *snapshots, const struct service_wish *wish, struct answer *ret,
+                   struct status *status) {
+	const struct path_query *query = wish->query;
+	const struct service_terms *terms = wish->terms;
 	struct snapshot *snapshot;
 	int rc, back;
 
@@ -311,10 +326,10 @@ static int compute(struct snapshots *snapshots, const struct path_query *query,
 }
 
 // One search and one Reserve. Returns 0, -EAGAIN when it is worth another try, or another negative errno.
-static int attempt(struct snapshots *snapshots, const struct path_query *query,
-                   const struct service_terms *terms, const char *request_id, struct answer *ret,
-                   struct status *status) {
-	int rc = compute(snapshots, query, terms, ret, status);
+static int attempt(struct snapshots *snapshots, const struct service_wish *wish, const char *request_id,
+                   struct answer *ret, struct status *status) {
+	const struct service_terms *terms = wish->terms;
+	int rc = compute(snapshots, wish, ret, status);
 
 	if (rc < 0)
 		return rc;
@@ -323,7 +338,7 @@ static int attempt(struct snapshots *snapshots, const struct path_query *query,
 		             ? 1
 		             : recall(snapshots, terms, request_id, ret, status);
 	} else {
-		rc = reserve(snapshots, ret, terms, request_id, status);
+		rc = reserve(snapshots, ret, wish, request_id, status);
 		if (rc == -EEXIST)
 			rc = recall(snapshots, terms, request_id, ret, status) == 0 ? 0 : -EEXIST;
 		else if (rc == 0)
@@ -346,8 +361,10 @@ static int make_request_id(char text[static REQUEST_ID_SIZE], struct status *sta
 	return 0;
 }
 
-int services_request(struct snapshots *snapshots, const struct path_query *query,
-                     const struct service_terms *terms, struct answer *ret, struct status *status) {
+int services_request(struct snapshots *snapshots, const struct service_wish *wish, struct answer *ret,
+                     struct status *status) {
+	const struct path_query *query = wish->query;
+	const struct service_terms *terms = wish->terms;
 	char request_id[REQUEST_ID_SIZE];
 	int rc = -EAGAIN;
 
@@ -364,8 +381,8 @@ int services_request(struct snapshots *snapshots, const struct path_query *query
 	for (int i = 0; i < TRIES_MAX && rc == -EAGAIN; i++) {
 		if (i > 0)
 			snapshots_refresh(snapshots);
-		rc = attempt(snapshots, query, terms,
-		             terms->request_id != NULL ? terms->request_id : request_id, ret, status);
+		rc = attempt(snapshots, wish, terms->request_id != NULL ? terms->request_id : request_id, ret,
+		             status);
 	}
 	return rc;
 }

@@ -291,6 +291,21 @@ def test_a_change_counts_what_the_service_holds_as_free(daemon):
     assert run.returncode == ERROR and "nobody" in run.stderr
 
 
+def test_a_change_keeps_the_times_that_it_does_not_give(daemon):
+    # this evening ab is full: what is asked for tomorrow has room there, also when it is changed today
+    request(daemon, 10, "--duration", "2h")
+    first = request(daemon, 6, "--start", "+1d", "--duration", "3h")
+    before = service(daemon, "show", first["service_id"])
+    changed = service(daemon, "change", first["service_id"], "--gbps", 7)
+    assert links_of(first) == links_of(changed) == [["ab", "bc"]]
+    after = service(daemon, "show", first["service_id"])
+    assert [after[name] for name in ("start_ns", "end_ns", "gbps")] == [before["start_ns"], before["end_ns"], 7]
+    running = request(daemon, 1, "--duration", "3h", "--exclude", "link=ab")
+    end_ns = service(daemon, "show", running["service_id"])["end_ns"]
+    service(daemon, "change", running["service_id"], "--gbps", 2, "--exclude", "link=ab")
+    assert service(daemon, "show", running["service_id"])["end_ns"] == end_ns
+
+
 def test_a_request_is_known_again_after_its_service_was_changed_and_released(daemon):
     first = request(daemon, 2, "--request-id", "one", "--duration", "1h")
     service(daemon, "change", first["service_id"], "--gbps", 3, "--request-id", "two")
@@ -358,6 +373,17 @@ def test_a_pair_is_held_as_one_service(daemon):
     assert links_of(request(daemon, 6, "--disjoint", "link", "--request-id", "pair")) == links_of(reply)
     assert len(service(daemon, "list")["services"]) == 1
     request(daemon, 6, status=BLOCKED)
+
+
+def test_a_change_over_serve_keeps_the_times_that_it_does_not_give(daemon, sockets):
+    request(daemon, 10, "--duration", "2h")
+    first = request(daemon, 6, "--start", "+1d", "--duration", "3h")
+    before = service(daemon, "show", first["service_id"])
+    with Serve(sockets, "--api", daemon.api) as serve:
+        changed = serve.ask("RequestService", **{"from": "A", "to": "C"}, gbps=7, service_id=first["service_id"])
+    assert links_of(changed) == [["ab", "bc"]]
+    after = service(daemon, "show", first["service_id"])
+    assert [after[name] for name in ("start_ns", "end_ns", "gbps")] == [before["start_ns"], before["end_ns"], 7]
 
 
 def test_serve_admits_and_sees_what_others_admitted(daemon, sockets):
