@@ -254,7 +254,8 @@ static int reload_alerts(struct daemon *daemon, const char *path, struct status 
 	int rc;
 
 	(void)stat(path, &now);
-	if (strcmp(path, daemon->config.alerts) == 0 && same_file(&now, &daemon->alerts_file))
+	if (daemon->alerts != NULL && strcmp(path, daemon->config.alerts) == 0 &&
+	    same_file(&now, &daemon->alerts_file))
 		return 0;
 	if ((rc = alert_settings_read(path, &settings, status)) < 0)
 		return rc;
@@ -262,14 +263,16 @@ static int reload_alerts(struct daemon *daemon, const char *path, struct status 
 	daemon->alerts = NULL;
 	alert_settings_free(daemon->alert_settings);
 	daemon->alert_settings = settings;
-	daemon->alerts_file = (struct stat){0}; // until they run, the file is tried again
 	if ((rc = start_alerts(daemon, status)) < 0) {
 		status_prefix(status, "alerts stand still until the next SIGHUP: ");
 		return rc;
 	}
 	call.detects = !settings->is_off;
-	if ((rc = call_ingest(daemon, &call)) < 0)
+	if ((rc = call_ingest(daemon, &call)) < 0) {
+		alerts_stop(daemon->alerts);
+		daemon->alerts = NULL; // nothing comes to them: tried again at the next one
 		return rc;
+	}
 	snprintf(daemon->config.alerts, sizeof(daemon->config.alerts), "%s", path);
 	daemon->alerts_file = now;
 	log_info("the alerts file was read again");
