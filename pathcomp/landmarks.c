@@ -1,6 +1,6 @@
 // Bounds that make searches go straight: lower bounds of lengths, from the graph as if every link were up,
 // empty and open in both directions. What is pruned later only makes paths longer, so the bounds stay valid.
-// Small graphs get a table of all pairs; large ones the distances to a few landmarks far from each other
+// Small graphs get a table of all pairs; large ones the distances to a few landmarks
 // (Goldberg and Harrelson, Computing the Shortest Path: A* Search Meets Graph Theory, 2005).
 // SPDX-License-Identifier: MIT
 #include "contraction.h"
