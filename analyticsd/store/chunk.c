@@ -225,6 +225,7 @@ int chunk_write(struct chunk_writer *writer, const struct chunk_kind *kind, cons
                 size_t n_columns, size_t stride, const uint8_t **ret, size_t *ret_size) {
 	uint8_t numbers[4 * 10], flags = kind->mixed ? FLAG_MIXED : 0;
 	size_t at = 0, before, directory = 0, references, fixed, head;
+	uint32_t sum;
 
 	// the directory grows in front of the body in 'out', which then takes the whole
 	if (grow((void **)&writer->column, &writer->column_n, n, sizeof(uint64_t)) < 0 ||
@@ -253,8 +254,8 @@ int chunk_write(struct chunk_writer *writer, const struct chunk_kind *kind, cons
 	memcpy(writer->out + 3, &(uint32_t){htole32((uint32_t)head)}, 4);
 	memcpy(writer->out + FIXED_SIZE, numbers, fixed);
 	memcpy(writer->out + head, writer->body, at);
-	memcpy(writer->out + head - CHECKSUM_SIZE, &(uint32_t){head_checksum(writer->out, head, at, flags)},
-	       CHECKSUM_SIZE);
+	sum = head_checksum(writer->out, head, at, flags);
+	memcpy(writer->out + head - CHECKSUM_SIZE, &sum, CHECKSUM_SIZE);
 	*ret = writer->out;
 	*ret_size = head + at;
 	return 0;

@@ -249,8 +249,7 @@ static int64_t period_of(const struct open_series *open, int64_t ts_ns) {
 	uint64_t group = ((uint64_t)open->series * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - GROUP_BITS);
 	int64_t offset = (int64_t)group * (PERIOD_NS >> GROUP_BITS);
 
-	return step_start(ts_ns, PERIOD_NS) / PERIOD_NS +
-	       (ts_ns - step_start(ts_ns, PERIOD_NS) >= offset);
+	return step_start(ts_ns, PERIOD_NS) / PERIOD_NS + (ts_ns - step_start(ts_ns, PERIOD_NS) >= offset);
 }
 
 static bool is_due(const struct open_series *open) {

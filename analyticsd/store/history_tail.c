@@ -64,6 +64,8 @@ static bool read_head(const uint8_t *page, size_t size, struct page_head *ret) {
 }
 
 static void write_head(const struct page_head *head, uint8_t *page) {
+	uint32_t sum;
+
 	page[4] = (uint8_t)head->used;
 	page[5] = (uint8_t)(head->used >> 8);
 	page[6] = PAGE_VERSION;
@@ -72,7 +74,8 @@ static void write_head(const struct page_head *head, uint8_t *page) {
 	store(head->first_page, page + 16);
 	store((uint64_t)head->first_id, page + 24);
 	store((uint64_t)head->next, page + 32);
-	memcpy(page, &(uint32_t){checksum(page, head->used)}, 4);
+	sum = checksum(page, head->used);
+	memcpy(page, &sum, sizeof(sum));
 }
 
 void tail_file_fini(struct tail_file *file) {
@@ -599,7 +602,7 @@ int history_shrink_tail(struct history *history, struct status *status) {
 			rc = note_page(&found, (int64_t)i + 1, file->places[i]);
 	}
 	kept = SPARE_PAGES + (file->n_places - found.n) / 2;
-	if (rc < 0 || found.n <= kept)
+	if (rc < 0 || found.pages == NULL || found.n <= kept)
 		return rc;
 	qsort(found.pages, found.n, sizeof(*found.pages), compare_pages);
 	n = found.n - kept < DROP_MOST ? found.n - kept : DROP_MOST;

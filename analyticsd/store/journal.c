@@ -93,10 +93,12 @@ static struct journal_series *renew(struct journal *journal, int64_t number, int
 		return NULL;
 	series = journal->series[number];
 	if (series == NULL || series->width != width) {
-		series = realloc(series, sizeof(*series) + width * sizeof(struct column));
-		if (series == NULL)
+		struct journal_series *moved =
+		        realloc(series, sizeof(*series) + width * sizeof(struct column));
+
+		if (moved == NULL)
 			return NULL;
-		journal->series[number] = series;
+		journal->series[number] = series = moved;
 	}
 	*series = (struct journal_series){
 	        .part = journal->part, .names_id = names_id, .next = -1, .width = width};
