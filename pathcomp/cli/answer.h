@@ -48,5 +48,12 @@ int answer_tell_block(struct answer *);
 // Does the request exclude an arc, as a link, by one of its ends, or by a risk group?
 bool answer_excludes(const struct answer *, uint32_t arc);
 
+// What of an arc may be used, in bit/s: what is free within the share of its total that may be in use.
+int64_t answer_usable_bps(const struct answer *, uint32_t arc);
+
+// The least that must be added in all so that the request, with all its conditions, finds what it asks for; the caller
+// ends 'ret'. Returns 0, 1 when nothing was found (also for large topologies), or -ENOMEM.
+int answer_least_upgrade(const struct answer *, struct pathcomp_upgrade *ret);
+
 // What would fit instead, into the message. Returns 0 or -ENOMEM; an offer that can't be made is left out.
 int answer_offer(struct snapshots *, struct answer *);

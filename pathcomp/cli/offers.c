@@ -247,18 +247,32 @@ static int tell_upgrade(const struct attempt *attempt, const struct pathcomp_upg
 	return 0;
 }
 
+// Tells the upgrade when the request is carried with it. Returns 0, 1 when it isn't, or -ENOMEM.
+static int try_upgrade(const struct attempt *attempt, const struct pathcomp_upgrade *upgrade) {
+	const struct answer *answer = attempt->answer;
+	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = NULL;
+	int rc;
+
+	if (upgrade->n == 0)
+		return 1;
+	if ((rc = pathcomp_room_upgraded(answer->room, upgrade, &room)) < 0)
+		return rc;
+	return carries(attempt, room, answer->query->gbps) ? tell_upgrade(attempt, upgrade) : 1;
+}
+
+// What lets a path through at all is the least; where that isn't enough for what else is asked, it is looked for under
+// all conditions.
 static int offer_upgrade(const struct attempt *attempt) {
 	const struct answer *answer = attempt->answer;
 	CLEANUP(pathcomp_upgrade_fini) struct pathcomp_upgrade upgrade = {0};
-	CLEANUP(pathcomp_room_freep) struct pathcomp_room *room = NULL;
+	CLEANUP(pathcomp_upgrade_fini) struct pathcomp_upgrade least = {0};
 	int rc = pathcomp_search_upgrade(answer->snapshot->search, answer->room, &answer->request, &upgrade);
 
-	if (rc != 0)
-		return rc == -ENOMEM ? rc : 0;
-	if ((rc = pathcomp_room_upgraded(answer->room, &upgrade, &room)) < 0)
-		return rc;
-	return upgrade.n > 0 && carries(attempt, room, answer->query->gbps) ? tell_upgrade(attempt, &upgrade)
-	                                                                    : 0;
+	if (rc == 0)
+		rc = try_upgrade(attempt, &upgrade);
+	if (rc == 1 && (rc = answer_least_upgrade(answer, &least)) == 0)
+		rc = try_upgrade(attempt, &least);
+	return rc < 0 ? rc : 0;
 }
 
 // ---- under other conditions

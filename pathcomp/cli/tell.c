@@ -128,19 +128,19 @@ static enum link_refusals refusal_of(const struct answer *answer, uint32_t arc,
 	                                                               : LINK_REFUSAL_UTILIZATION;
 }
 
-// What is free within the share that may be in use.
-static int64_t usable_bps(const struct answer *answer, uint32_t arc, const struct pathcomp_view *view) {
+int64_t answer_usable_bps(const struct answer *answer, uint32_t arc) {
+	struct pathcomp_view view = pathcomp_room_view(answer->room, arc);
 	double spare = 1 - answer->conditions.max_utilization;
 	double total_gbps = answer->outlook->capacities[arc].total_gbps;
 
-	if (spare <= 0 || isnan(total_gbps) || view->refusal != PATHCOMP_USABLE)
-		return view->available_bps;
-	return view->available_bps - pathcomp_bps(total_gbps * spare);
+	if (spare <= 0 || isnan(total_gbps) || view.refusal != PATHCOMP_USABLE)
+		return view.available_bps;
+	return view.available_bps - pathcomp_bps(total_gbps * spare);
 }
 
 static void tell_cut_link(const struct answer *answer, uint32_t arc, struct cut_link *ret) {
 	struct pathcomp_view view = pathcomp_room_view(answer->room, arc);
-	int64_t shortfall_bps = pathcomp_bps(answer->query->gbps) - usable_bps(answer, arc, &view);
+	int64_t shortfall_bps = pathcomp_bps(answer->query->gbps) - answer_usable_bps(answer, arc);
 
 	cut_link_init(ret);
 	ret->link = link_id(answer, arc);

@@ -20,6 +20,7 @@ SECOND = 10 ** 9
 WORLDS = 60
 REQUESTS = 8
 LEAST_BPS = 1e-9  # of a Gbps
+OFFERS = ("max_gbps", "earliest_start", "max_duration_seconds", "upgrade")
 
 
 class World:
@@ -70,7 +71,7 @@ class World:
             query["max_latency_ms"] = float(self.chance.randint(5, 25))
         elif kind == "utilization":
             query["max_utilization"] = 0.75
-        return kind, query
+        return query
 
     def fits(self, query, **other):
         return self.serve.ask("ComputePath", **{**query, "offers": False, **other})["status"] == "path"
@@ -81,19 +82,38 @@ class World:
         return max((sum(gbps for _, _, gbps, since, until in mine if since <= moment < until)
                     for moment in [start] + [hold[3] for hold in mine if hold[3] > start]), default=0)
 
-    def least_upgrade(self, query):
-        """The least that must be added on any path, by trying each."""
-        start = int(query["start"])
+    def arcs(self, query):
+        """Every direction of a link, with what it lacks for the request."""
+        start, share = int(query["start"]), query.get("max_utilization", 1)
         end = start + int(query["duration_seconds"] * SECOND)
-        graph, share = networkx.MultiDiGraph(), query.get("max_utilization", 1)
+        graph = networkx.MultiDiGraph()
         graph.add_nodes_from(self.nodes)
         for name, link in self.links.items():
             for direction, a, z in (("forward", link["a"], link["z"]), ("reverse", link["z"], link["a"])):
                 if direction == "forward" or link["bidirectional"]:
                     free = link["total_capacity_gbps"] * share - link["used_capacity_gbps"] - self.held(name, direction, start, end)
                     graph.add_edge(a, z, key=(name, direction), lacks=max(0, query["gbps"] - free) / share)
-        return min((sum(graph.edges[edge]["lacks"] for edge in path)
-                    for path in networkx.all_simple_edge_paths(graph, query["from"], query["to"])), default=None)
+        return graph
+
+    def shared(self, path, kind):
+        """What two paths may not have in common."""
+        names = {name for _, _, (name, _) in path}
+        if kind == "node":
+            return names | {z for _, z, _ in path[:-1]}
+        return names | ({group for name in names for group in self.links[name]["srlg"]} if kind == "srlg" else set())
+
+    def least_upgrade(self, query):
+        """The least that must be added for a path, or a pair, that keeps the conditions: by trying each."""
+        graph = self.arcs(query)
+        paths = [path for path in networkx.all_simple_edge_paths(graph, query["from"], query["to"])
+                 if sum(self.links[name]["latency_ms"] for _, _, (name, _) in path) <= query.get("max_latency_ms", 1e9)
+                 and all(node in [z for _, z, _ in path] for node in query.get("via", []))]
+        lacks = [sum(graph.edges[edge]["lacks"] for edge in path) for path in paths]
+        if "disjoint" not in query:
+            return min(lacks, default=None)
+        shared = [self.shared(path, query["disjoint"]) for path in paths]
+        return min((lacks[i] + lacks[j] for i, j in itertools.combinations(range(len(paths)), 2) if not shared[i] & shared[j]),
+                   default=None)
 
     def ends(self, query):
         return sorted({hold[4] for hold in self.holds if hold[4] > int(query["start"])})
@@ -128,14 +148,12 @@ def check_duration(world, query, offers):
     assert offers.get("max_duration_seconds") == longest, (offers, longest)
 
 
-def check_upgrade(world, kind, query, offers):
-    least = world.least_upgrade(query)
-    upgrade = offers.get("upgrade")
+def check_upgrade(world, query, offers):
+    least, upgrade = world.least_upgrade(query), offers.get("upgrade")
     if upgrade is None:
-        assert least is None or kind not in ("plain", "utilization")
+        assert least is None, (query, least)
         return
-    total = sum(entry["add_gbps"] for entry in upgrade)
-    assert total >= least - 1e-6 and (kind not in ("plain", "utilization") or total == pytest.approx(least, abs=1e-6))
+    assert sum(entry["add_gbps"] for entry in upgrade) == pytest.approx(least, abs=1e-6), query
     for entry in upgrade:
         world.daemon.ask("SetLink", link_id=entry["link"],
                          total_capacity_gbps=world.links[entry["link"]]["total_capacity_gbps"] + entry["add_gbps"])
@@ -155,12 +173,12 @@ def daemon(sockets):
 
 
 def test_what_is_offered_holds_and_nothing_better_does(daemon, sockets):
-    chance, offered, blocked = random.Random(6), dict.fromkeys(("max_gbps", "earliest_start", "max_duration_seconds", "upgrade"), 0), 0
+    chance, offered, blocked = random.Random(6), dict.fromkeys(OFFERS, 0), 0
     with Serve(sockets, "--api", daemon.api, "--max-age", "1h") as serve:
         for number in range(WORLDS):
             world = World(daemon, serve, number, chance)
             for _ in range(REQUESTS):
-                kind, query = world.draw()
+                query = world.draw()
                 reply = serve.ask("ComputePath", **query)
                 if reply["status"] == "path" or reply["reason"] not in ("capacity", "utilization"):
                     continue
@@ -168,7 +186,7 @@ def test_what_is_offered_holds_and_nothing_better_does(daemon, sockets):
                 check_rate(world, query, reply["offers"])
                 check_start(world, query, reply["offers"])
                 check_duration(world, query, reply["offers"])
-                check_upgrade(world, kind, query, reply["offers"])
+                check_upgrade(world, query, reply["offers"])
                 for name in offered:
                     offered[name] += name in reply["offers"]
     assert blocked > WORLDS and min(offered.values()) > 5, (blocked, offered)
