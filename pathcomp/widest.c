@@ -125,16 +125,16 @@ int pathcomp_search_widest(struct pathcomp_search *search, const struct pathcomp
 // stay free, too.
 static int64_t shortfall_of(struct pathcomp_search *search, const struct query *query, uint32_t arc) {
 	int64_t available_bps = query_available(search, query, arc);
+	double lacks;
 
 	if (room_is_refused(available_bps))
 		return INT64_MAX;
 	if (available_bps >= query->demand_bps)
 		return 0;
-	if (query->spare >= 1)
-		return INT64_MAX;
-	return query->spare > 0
-	               ? (int64_t)ceil((double)(query->demand_bps - available_bps) / (1 - query->spare))
-	               : query->demand_bps - available_bps;
+	if (query->spare <= 0)
+		return query->demand_bps - available_bps;
+	lacks = ceil((double)(query->demand_bps - available_bps) / (1 - query->spare));
+	return lacks < PATHCOMP_BPS_MAX ? (int64_t)lacks : INT64_MAX; // a share of next to nothing
 }
 
 struct ascent {

@@ -57,7 +57,7 @@ struct points grid_known(struct points points, const struct forecast_query *quer
 	}
 	if (first == points.n && first > 0)
 		first--;
-	return (struct points){points.at + first, points.n - first};
+	return first == 0 ? points : (struct points){points.at + first, points.n - first};
 }
 
 // A measured spacing jitters; the grid shouldn't.

@@ -53,10 +53,12 @@ static int add_risks(struct lacking *lacking, const struct link *from, struct li
 	return groups[from->n_srlg] == NULL ? -ENOMEM : 0;
 }
 
+// In bit/s; -1 when no upgrade helps, as where next to nothing of a link may be in use.
 static int64_t lack_of(const struct answer *answer, uint32_t arc) {
 	int64_t lacks = pathcomp_bps(answer->query->gbps) - answer_usable_bps(answer, arc);
+	double added = ceil((double)lacks / answer->conditions.max_utilization);
 
-	return lacks <= 0 ? 0 : (int64_t)ceil((double)lacks / answer->conditions.max_utilization);
+	return lacks <= 0 ? 0 : added < PATHCOMP_BPS_MAX ? (int64_t)added : -1;
 }
 
 static int add_arc(struct lacking *lacking, uint32_t arc) {
@@ -66,7 +68,8 @@ static int add_arc(struct lacking *lacking, uint32_t arc) {
 	size_t at = lacking->topology.n_links;
 	struct link *link = &lacking->topology.links[at];
 
-	if (pathcomp_room_view(answer->room, arc).refusal != PATHCOMP_USABLE ||
+	lacking->bps[at] = lack_of(answer, arc);
+	if (lacking->bps[at] < 0 || pathcomp_room_view(answer->room, arc).refusal != PATHCOMP_USABLE ||
 	    (reverse && !from->bidirectional) || answer_excludes(answer, arc))
 		return 0;
 	link_init(link);
@@ -75,7 +78,6 @@ static int add_arc(struct lacking *lacking, uint32_t arc) {
 	link->z = reverse ? from->a : from->z;
 	link->bidirectional = false;
 	lacking->arcs[at] = arc;
-	lacking->bps[at] = lack_of(answer, arc);
 	link->cost = (double)lacking->bps[at] / BPS_PER_GBPS;
 	if (HAS(from, link, latency_ms))
 		SET(link, link, latency_ms, from->latency_ms);
