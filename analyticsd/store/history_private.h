@@ -13,7 +13,8 @@
 //     history_rates.c  the same as rates
 //     history_read.c   what callers ask
 //     history_list.c   what is known of ports and publishers
-//     history_tail.c   pages of the tail
+//     history_tail.c   the tail out of its pages (history_pages.h)
+//     history_tail_write.c  and into them
 //     history_chunks.c every chunk, for a check
 //     history_upgrade.c  from versions 2 and 3
 // SPDX-License-Identifier: MIT
@@ -122,7 +123,7 @@ void history_report(struct history *, int64_t id, const char *format, ...)
 // The rows of a series that are not sealed, or NULL. A reader's snapshot decides.
 int history_open_rows(struct history *, int64_t series, struct open_series **ret, struct status *status);
 
-// ---- history_tail.c
+// ---- history_tail.c and history_tail_write.c
 
 // Reads the tail: all of it, or the commits that are new. Returns 0 or a negative errno.
 int history_load_tail(struct history *, struct status *status);

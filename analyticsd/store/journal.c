@@ -1,46 +1,16 @@
-// Records of commits. Coder and decoder share what they learn; all else is one function for each direction.
+// Records of commits: series, and writing. journal_read.c is the way back.
 // SPDX-License-Identifier: MIT
-#include "journal.h"
+#include "journal_private.h"
 
 #include "bitpack.h"
-#include "cleanup.h"
 
-#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LEARNING     3  // rows of a series that begin a part
-#define FAR          20 // ones that stand for a number in full
-#define WIDTH_MAX    32 // of the low bits of a code
-#define CALM         8  // rows without a change that make a column calm
-#define SIZE_MAX_OFF (UINT64_C(1) << 44)
-#define PUT_BITS_MAX 56        // at once
-#define VALUE_SIZE   12        // bytes of a value, at most
-#define LINK_COLUMNS 4         // of a point: its own, and whether it is whole bit/s
-#define SERIES_MAX   (1 << 24) // a number beyond is damage
-#define VALUES_MAX   (1 << 24) // of one record
-#define PART_LONG    8         // times what its first rows took
-#define HEAD_SIZE    30        // three LEB128 numbers, at most
-#define N_BEFORE     5
-
-static_assert(N_BEFORE == ROW_COUNTERS && LINK_COLUMNS <= N_BEFORE);
-
-struct column {
-	uint64_t last;
-	uint64_t mean; // of differences, in sixteenths
-	uint64_t off;  // mean of the numbers, in sixteenths
-	uint8_t width, calm;
-	bool far; // the number before was
-};
-
-struct journal_series {
-	uint64_t part; // in which it was seen last
-	int64_t names_id, next;
-	size_t width, n_rows, n_seen;
-	struct column columns[];
-};
+#define VALUE_SIZE 12 // bytes of a value, at most
+#define PART_LONG  8  // times what its first rows took
 
 void journal_fini(struct journal *journal) {
 	for (size_t i = 0; i < journal->n_series; i++)
@@ -63,7 +33,7 @@ bool journal_is_long(const struct journal *journal) {
 
 // ---- series
 
-static struct journal_series *find(const struct journal *journal, int64_t series) {
+struct journal_series *journal_find(const struct journal *journal, int64_t series) {
 	struct journal_series *found =
 	        series >= 0 && (size_t)series < journal->n_series ? journal->series[series] : NULL;
 
@@ -86,7 +56,8 @@ static int make_place(struct journal *journal, size_t series) {
 }
 
 // A series that is new to this part, or has other columns than before.
-static struct journal_series *renew(struct journal *journal, int64_t number, int64_t names_id, size_t width) {
+struct journal_series *journal_renew(struct journal *journal, int64_t number, int64_t names_id,
+                                     size_t width) {
 	struct journal_series *series;
 
 	if (make_place(journal, (size_t)number) < 0)
@@ -113,79 +84,6 @@ static size_t columns_of(int64_t series, size_t width) {
 static void point_to_columns(const uint64_t *row, uint64_t columns[static LINK_COLUMNS]) {
 	memcpy(columns, row, POINT_WIDTH * sizeof(*row));
 	columns[POINT_WIDTH] = bitpack_to_bps(row[POINT_VALUE], &columns[POINT_VALUE]);
-}
-
-static void columns_to_point(uint64_t columns[static LINK_COLUMNS]) {
-	if (columns[POINT_WIDTH] != 0)
-		columns[POINT_VALUE] = bitpack_from_bps(columns[POINT_VALUE]);
-}
-
-// ---- what is learnt of a column
-
-static uint64_t zigzag(uint64_t number) {
-	return number << 1 ^ -(number >> 63);
-}
-
-static uint64_t unzigzag(uint64_t number) {
-	return number >> 1 ^ -(number & 1);
-}
-
-static unsigned length_of(uint64_t number) {
-	return number == 0 ? 0 : 64 - (unsigned)__builtin_clzll(number);
-}
-
-static uint64_t half_down(uint64_t number, unsigned bits) {
-	return (uint64_t)((int64_t)number >> bits);
-}
-
-static uint64_t expected(const struct column *column) {
-	return column->last + half_down(column->mean + 8, 4);
-}
-
-// The low bits that make codes shortest: as many as the mean's, times ln 2.
-static void choose_width(struct column *column) {
-	unsigned width = length_of(column->off * 11 >> 8);
-
-	column->width = (uint8_t)(width < WIDTH_MAX ? width : WIDTH_MAX);
-}
-
-static void note_near(struct column *column, uint64_t value, uint64_t number) {
-	uint64_t difference = value - column->last;
-
-	column->last = value;
-	column->mean += half_down((difference << 4) - column->mean, 3);
-	column->off += number - (column->off >> 4);
-	column->calm = number != 0 ? 0 : column->calm < CALM ? column->calm + 1 : CALM;
-	column->far = false;
-	choose_width(column);
-}
-
-// One number that is far off changes little; the second says that there is a new mean.
-static void note_far(struct column *column, uint64_t value) {
-	uint64_t difference = value - column->last;
-
-	column->last = value;
-	if (column->far)
-		column->mean = difference << 4;
-	column->off = 4 * column->off + 16 < SIZE_MAX_OFF ? 4 * column->off + 16 : SIZE_MAX_OFF;
-	column->calm = 0;
-	column->far = true;
-	choose_width(column);
-}
-
-// The rows that begin: a value, a difference, and what the next one is off.
-static void note_learnt(struct column *column, size_t n_seen, uint64_t value, uint64_t number) {
-	uint64_t difference = value - column->last;
-
-	column->last = value;
-	if (n_seen == 0) {
-		*column = (struct column){.last = value};
-	} else if (n_seen == 1) {
-		column->mean = difference << 4;
-	} else {
-		column->off = number < SIZE_MAX_OFF >> 4 ? number << 4 : SIZE_MAX_OFF;
-		choose_width(column);
-	}
 }
 
 // ---- writing
@@ -306,8 +204,8 @@ static size_t bits_of(const struct record *record) {
 
 static struct journal_series *put_series(struct record *record, const struct open_series *open, size_t n) {
 	struct journal *journal = record->journal;
-	struct journal_series *series = find(journal, open->series);
-	struct journal_series *before = find(journal, record->before);
+	struct journal_series *series = journal_find(journal, open->series);
+	struct journal_series *before = journal_find(journal, record->before);
 	size_t width = columns_of(open->series, open_width(open));
 	bool is_same = series != NULL && series->width == width && series->names_id == open->names_id;
 
@@ -322,12 +220,12 @@ static struct journal_series *put_series(struct record *record, const struct ope
 		if (!is_same) {
 			put_number(&record->bits, (uint64_t)open->names_id);
 			put_number(&record->bits, width);
-			series = renew(journal, open->series, open->names_id, width);
+			series = journal_renew(journal, open->series, open->names_id, width);
 			if (series == NULL)
 				return NULL;
 		}
 	}
-	before = find(journal, record->before); // it may be the one that was renewed
+	before = journal_find(journal, record->before); // it may be the one that was renewed
 	if (before != NULL)
 		before->next = open->series;
 	else
@@ -412,224 +310,4 @@ int journal_write(struct journal *journal, const struct tail *tail, const uint8_
 	*ret = journal->out;
 	*ret_size = record.at;
 	return 0;
-}
-
-// ---- reading
-
-struct bit_source {
-	const uint8_t *in; // with 8 bytes more than there are bits
-	size_t at, end;    // bits
-};
-
-static inline uint64_t look(const struct bit_source *source) {
-	uint64_t word;
-
-	memcpy(&word, source->in + source->at / 8, sizeof(word));
-	return le64toh(word) >> source->at % 8;
-}
-
-// 'n' bits, PUT_BITS_MAX at most. Behind the end they are 0; who reads on finds 'at' there.
-static inline uint64_t take(struct bit_source *source, unsigned n) {
-	uint64_t bits;
-
-	if (source->at > source->end)
-		return 0;
-	bits = look(source) & ((UINT64_C(1) << n) - 1);
-	source->at += n;
-	return bits;
-}
-
-static uint64_t take_number(struct bit_source *source) {
-	uint64_t number = 0;
-	unsigned n, low = 0;
-
-	if (take(source, 1) == 0)
-		return 0;
-	n = (unsigned)take(source, 6);
-	if (n > PUT_BITS_MAX)
-		number = take(source, low = 8);
-	number |= take(source, n - low) << low;
-	return number | UINT64_C(1) << n;
-}
-
-static inline uint64_t take_code(struct bit_source *source, struct column *column) {
-	unsigned width = column->width, ones;
-	uint64_t number, value;
-
-	if (source->at > source->end)
-		return column->last;
-	number = look(source);
-	ones = number == UINT64_MAX ? FAR : (unsigned)__builtin_ctzll(~number);
-	if (ones < FAR) {
-		source->at += ones + 1 + width;
-		number = (uint64_t)ones << width | (number >> (ones + 1) & ((UINT64_C(1) << width) - 1));
-		value = expected(column) + unzigzag(number);
-		note_near(column, value, number);
-	} else {
-		source->at += FAR;
-		value = expected(column) + unzigzag(take_number(source));
-		note_far(column, value);
-	}
-	return value;
-}
-
-static void take_learning(struct bit_source *source, struct journal_series *series, uint64_t *before,
-                          uint64_t *row) {
-	for (size_t k = 0; k < series->width; k++) {
-		struct column *column = &series->columns[k];
-		uint64_t number = take_number(source);
-
-		if (series->n_seen > 0)
-			row[k] = (series->n_seen == 1 ? column->last : expected(column)) + unzigzag(number);
-		else
-			row[k] = k < N_BEFORE ? before[k] + unzigzag(number) : number;
-		note_learnt(column, series->n_seen, row[k], number);
-		if (series->n_seen == 0 && k < N_BEFORE)
-			before[k] = row[k];
-	}
-}
-
-static void take_row(struct bit_source *source, struct journal_series *series, uint64_t *row) {
-	struct column *columns = series->columns;
-	bool changed = take(source, 1) != 0;
-
-	for (size_t k = 0; k < series->width; k++) {
-		if (!changed && columns[k].calm == CALM)
-			row[k] = columns[k].last = expected(&columns[k]);
-		else
-			row[k] = take_code(source, &columns[k]);
-	}
-}
-
-struct reading {
-	struct journal *journal;
-	struct tail *tail;
-	struct bit_source source;
-	int64_t id, before;
-	size_t n_values;
-};
-
-static bool is_width(int64_t series, uint64_t width) {
-	return series_kind(series) == SERIES_LINK
-	               ? width == LINK_COLUMNS
-	               : width >= ROW_COUNTERS && width <= ROW_COUNTERS + LIMIT_NAMES;
-}
-
-// The series that is next, and its rows. NULL: not what was written, or no memory.
-static struct journal_series *take_series(struct reading *reading, int64_t *ret_number, int *rc) {
-	struct journal *journal = reading->journal;
-	struct journal_series *before = find(journal, reading->before), *series;
-	struct bit_source *source = &reading->source;
-	int64_t number = before != NULL ? before->next : journal->first;
-	bool is_other = take(source, 1) != 0;
-	uint64_t n_rows = 0, names_id, width;
-
-	*rc = -EBADMSG;
-	if (is_other) {
-		number = (int64_t)take_number(source);
-		n_rows = take_number(source);
-	}
-	if (number < 0 || number > SERIES_MAX || n_rows > VALUES_MAX)
-		return NULL;
-	series = find(journal, number);
-	if (is_other && take(source, 1) != 0) {
-		names_id = take_number(source);
-		width = take_number(source);
-		if (!is_width(number, width))
-			return NULL;
-		series = renew(journal, number, (int64_t)names_id, width);
-		*rc = series == NULL ? -ENOMEM : *rc;
-	}
-	if (series == NULL)
-		return NULL;
-	if (is_other)
-		series->n_rows = n_rows;
-	before = find(journal, reading->before); // it may be the one that was renewed
-	if (before != NULL)
-		before->next = number;
-	else
-		journal->first = number;
-	reading->before = *ret_number = number;
-	return series;
-}
-
-static int take_rows(struct reading *reading) {
-	struct bit_source *source = &reading->source;
-	struct journal_series *series;
-	int64_t number;
-	int rc;
-
-	series = take_series(reading, &number, &rc);
-	if (series == NULL)
-		return rc;
-	uint64_t row[series->width];
-	const bool is_link = series_kind(number) == SERIES_LINK;
-	const size_t width = is_link ? POINT_WIDTH : series->width;
-	struct open_series *open = tail_get(reading->tail, number);
-
-	if (open == NULL)
-		return -ENOMEM;
-	reading->n_values += series->n_rows * series->width;
-	if (reading->n_values > VALUES_MAX)
-		return -EBADMSG;
-	// other names come only when the rows before were sealed
-	if (open->rows.n > 0 && (open->names_id != series->names_id || open_width(open) != width))
-		tail_clear(reading->tail, open);
-	open->names_id = series->names_id;
-	for (size_t i = 0; i < series->n_rows; i++) {
-		if (series->n_seen < LEARNING) {
-			take_learning(source, series, reading->journal->before[series_kind(number)], row);
-			series->n_seen++;
-		} else {
-			take_row(source, series, row);
-		}
-		if (source->at > source->end)
-			return -EBADMSG;
-		if (is_link)
-			columns_to_point(row);
-		if (tail_restore(reading->tail, open, width, row, reading->id) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-// Reads a record that is whole.
-static int read_record(struct reading *reading, const uint8_t *bytes, size_t size) {
-	CLEANUP(freep) uint8_t *copy = malloc(size + 2 * sizeof(uint64_t));
-	uint64_t id, n_series;
-	size_t at, read;
-	int rc = 0;
-
-	at = bitpack_get_number(bytes, size, &id);
-	read = bitpack_get_number(bytes + at, size - at, &n_series);
-	if (at == 0 || read == 0 || id > INT64_MAX)
-		return -EBADMSG;
-	if (copy == NULL)
-		return -ENOMEM;
-	at += read;
-	memcpy(copy, bytes + at, size - at);
-	memset(copy + size - at, 0, 2 * sizeof(uint64_t));
-	reading->source = (struct bit_source){.in = copy, .end = 8 * (size - at)};
-	reading->id = (int64_t)id;
-	for (uint64_t i = 0; i < n_series && rc == 0; i++)
-		rc = reading->source.at >= reading->source.end ? -EBADMSG : take_rows(reading);
-	return rc;
-}
-
-int64_t journal_read(struct journal *journal, struct tail *tail, const uint8_t *bytes, size_t size,
-                     int64_t *ret_id) {
-	struct reading reading = {.journal = journal, .tail = tail, .before = -1};
-	uint64_t record;
-	size_t at = bitpack_get_number(bytes, size, &record);
-	int rc;
-
-	if (at == 0)
-		return size < HEAD_SIZE / 3 ? 0 : -EBADMSG;
-	if (record > size - at)
-		return record > INT32_MAX ? -EBADMSG : 0;
-	rc = read_record(&reading, bytes + at, record);
-	if (rc < 0)
-		return rc;
-	*ret_id = reading.id;
-	return (int64_t)(at + record);
 }

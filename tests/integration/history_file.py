@@ -1,4 +1,4 @@
-"""Rows of ports out of history.db, read by the description alone in chunk.h, bitpack.h, journal.h and history_tail.c: a
+"""Rows of ports out of history.db, read by the description alone in chunk.h, bitpack.h, journal.h and history_pages.h: a
 second look at what is stored.
 
 SPDX-License-Identifier: MIT
