@@ -5,33 +5,60 @@
 #include <errno.h>
 #include <stdlib.h>
 
+// Raw chunks have ids from here on, those of levels are below: of these, small ones are soon joined, and leave pages
+// that are empty as a whole.
+#define RAW_IDS (INT64_C(1) << 40)
+
 struct tables {
 	struct archive archive;
 	sqlite3 *db;
 	sqlite3_blob *blob;
-	sqlite3_stmt *put, *drop, *find, *before;
+	sqlite3_stmt *put, *drop, *find, *before, *newest;
+	int64_t next_id[2]; // of levels, of raw chunks; 0: not known yet
 };
 
 void chunk_list_fini(struct chunk_list *list) {
 	free(list->refs);
 }
 
+static int next_id(struct tables *tables, bool is_raw, int64_t *ret, struct status *status) {
+	int64_t least = is_raw ? RAW_IDS : 1;
+	int rc;
+
+	if (tables->next_id[is_raw] == 0) {
+		if ((rc = db_prepare(tables->db, "SELECT max(chunk_id) + 1 FROM chunk WHERE chunk_id < ?",
+		                     &tables->newest, status)) < 0 ||
+		    (rc = db_bind(tables->newest, "i", is_raw ? INT64_MAX : RAW_IDS)) < 0 ||
+		    (rc = db_next(tables->newest, status)) < 0)
+			return rc;
+		tables->next_id[is_raw] = sqlite3_column_int64(tables->newest, 0);
+		sqlite3_reset(tables->newest);
+		if (tables->next_id[is_raw] < least)
+			tables->next_id[is_raw] = least;
+	}
+	*ret = tables->next_id[is_raw]++;
+	return 0;
+}
+
 static int put(struct archive *archive, int64_t series, enum history_level level, struct chunk_ref *ref,
                const void *data, size_t size, struct status *status) {
 	struct tables *tables = (struct tables *)archive;
+	int64_t id;
 	int rc;
 
-	if ((rc = db_prepare(tables->db,
-	                     "INSERT INTO chunk (series, level, from_ns, to_ns, n_rows, dense, data)"
-	                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
-	                     &tables->put, status)) < 0 ||
-	    (rc = db_bind(tables->put, "iiiiii", series, (int64_t)level, ref->from_ns, ref->to_ns,
+	if ((rc = next_id(tables, level == LEVEL_RAW, &id, status)) < 0 ||
+	    (rc = db_prepare(
+	             tables->db,
+	             "INSERT INTO chunk (chunk_id, series, level, from_ns, to_ns, n_rows, dense, data)"
+	             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	             &tables->put, status)) < 0 ||
+	    (rc = db_bind(tables->put, "iiiiiii", id, series, (int64_t)level, ref->from_ns, ref->to_ns,
 	                  (int64_t)ref->n_rows, (int64_t)ref->dense)) < 0)
 		return rc;
-	sqlite3_bind_blob(tables->put, 7, data, (int)size, SQLITE_STATIC);
+	sqlite3_bind_blob(tables->put, 8, data, (int)size, SQLITE_STATIC);
 	if ((rc = db_run(tables->put, status)) < 0)
 		return rc;
-	ref->chunk_id = sqlite3_last_insert_rowid(tables->db);
+	ref->chunk_id = id;
 	return 0;
 }
 
