@@ -88,7 +88,8 @@ static void fill_cut_row(const struct answer *answer, size_t i, struct row *row)
 
 	fill_row(answer, answer->block.cut[i], row);
 	row->cells[REASON] = choice_word(&link_refusals_choices, cut->reason);
-	put_gbps(row, SHORT, HAS(cut, cut_link, shortfall_gbps) ? cut->shortfall_gbps : NAN);
+	put_gbps(row, SHORT,
+	         HAS(cut, cut_link, shortfall_gbps) && cut->shortfall_gbps > 0 ? cut->shortfall_gbps : NAN);
 	if (HAS(cut, cut_link, worst_ns)) {
 		snprintf(row->texts[WORST], CELL_SIZE, "%s", text_from_time_ns(cut->worst_ns, time));
 		row->cells[WORST] = row->texts[WORST];

@@ -149,8 +149,7 @@ static void tell_cut_link(const struct answer *answer, uint32_t arc, struct cut_
 	if (view.refusal == PATHCOMP_UNKNOWN || view.available_bps == PATHCOMP_UNLIMITED)
 		return;
 	SET(ret, cut_link, available_gbps, (double)view.available_bps / BPS_PER_GBPS);
-	if (shortfall_bps > 0)
-		SET(ret, cut_link, shortfall_gbps, (double)shortfall_bps / BPS_PER_GBPS);
+	SET(ret, cut_link, shortfall_gbps, shortfall_bps > 0 ? (double)shortfall_bps / BPS_PER_GBPS : 0);
 	if (view.worst_ns != 0 && view.refusal == PATHCOMP_USABLE)
 		SET(ret, cut_link, worst_ns, view.worst_ns);
 }

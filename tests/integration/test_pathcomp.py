@@ -287,7 +287,7 @@ def test_answers_come_one_by_one():
 
 
 def random_topology(rng, index):
-    """A component of its own in one big topology, so that one run answers for hundreds of graphs."""
+    """A component of its own in one big topology, so that one run answers for thousands of graphs."""
     n = rng.randint(2, 30)
     nodes = [f"g{index}n{i}" for i in range(n)]
     links = []
@@ -323,9 +323,9 @@ WEIGHTS = {
 }
 
 
-def test_networkx_finds_no_shorter_path_in_hundreds_of_graphs(folder):
+def test_networkx_finds_no_shorter_path_in_thousands_of_graphs(folder):
     rng = random.Random(7)
-    worlds = [random_topology(rng, i) for i in range(300)]
+    worlds = [random_topology(rng, i) for i in range(2000)]
     file = folder / "worlds.json"
     file.write_text(json.dumps({
         "nodes": [{"id": node} for nodes, _ in worlds for node in nodes], "links": [link for _, links in worlds for link in links],
@@ -352,7 +352,7 @@ def test_networkx_finds_no_shorter_path_in_hundreds_of_graphs(folder):
         by_id = {link["id"]: link for link in links}
         assert sum(weight(by_id[link]) for link in path["links"]) == best, asked
         check_walk(by_id, asked, path)
-    assert 50 < found < 280
+    assert 400 < found < 1800
 
 
 def check_walk(by_id, asked, path):
@@ -380,7 +380,7 @@ def check_cut(nodes, links, asked, answer):
     assert not networkx.has_path(graph, asked["from"], asked["to"]), asked
     assert bool(cut) == (answer["reason"] != "no_route")
     for link in answer.get("cut", []):
-        assert link["shortfall_gbps"] > 0 or link["reason"] == "down"
+        assert link["shortfall_gbps"] > 0 or (link["reason"] == "down" and link["shortfall_gbps"] == 0)
 
 
 # ---- with analyticsd's protocol
