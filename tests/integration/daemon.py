@@ -135,6 +135,7 @@ class Publisher:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.LINGER, 5000)
+        self._socket.setsockopt(zmq.SNDHWM, 0)  # all of it arrives, however busy the machine is
         self._socket.connect(daemon.samples)
         wait_until(self._subscribed, "analyticsd to subscribe")
 
